@@ -1,0 +1,198 @@
+/**
+ * What the APIs ask of the cluster, in domain terms: SQS and the native API translate to this and
+ * from it. Every call throws `KQueueyError`; a batch answers per entry. Any node offers it; the
+ * implementation finds the leader.
+ */
+import type { KQueueyError } from "@kqueuey/contract";
+
+/** Who calls, and until when the caller waits. */
+export interface CallContext {
+  /** "anonymous" while authentication is off. */
+  readonly principal: string;
+  /**
+   * Makes a mutating call retry-safe: equal keys (1 to 64 bytes) for equal (principal, action, queue) within the
+   * window are one call. Absent: the broker draws one for its own forwarding retries.
+   */
+  readonly requestId?: string;
+  /** The caller hung up, or its time is over. A waiting receive is then granted nothing. */
+  readonly signal: AbortSignal;
+}
+
+/** Attributes of a queue. Times in ms, sizes in bytes. */
+export interface QueueAttributes {
+  /** 0 … 43,200,000; 30,000 by default. */
+  readonly visibilityTimeoutMs: number;
+  /** 0 … 900,000; 0 by default. */
+  readonly delayMs: number;
+  /** 60,000 … 1,209,600,000; 345,600,000 by default. */
+  readonly retentionMs: number;
+  /** 1,024 … 1,048,576; 1,048,576 by default. */
+  readonly maximumMessageBytes: number;
+  /** 0 … 20,000; 0 by default. */
+  readonly receiveWaitMs: number;
+  /** Where a message goes that was received `maximumReceives` times (1 … 1,000) without a tombstone. */
+  readonly deadLetter: { readonly queue: string; readonly maximumReceives: number } | undefined;
+}
+
+/** Attributes to set; an absent one is left (or takes its default), `deadLetter: undefined` with the key present removes it. */
+export type QueueAttributeChanges = {
+  readonly [K in keyof QueueAttributes]?: QueueAttributes[K] | undefined;
+};
+
+export interface QueueDescription {
+  readonly name: string;
+  readonly attributes: QueueAttributes;
+  /** Texts that an API stores with the queue and the engine does not read (SQS: Policy, KmsMasterKeyId …), by name. */
+  readonly extra: Readonly<Record<string, string>>;
+  readonly tags: Readonly<Record<string, string>>;
+  /** Ready to be received. */
+  readonly available: number;
+  /** Leased to a worker. */
+  readonly inFlight: number;
+  /** Waiting for their delay to end. */
+  readonly delayed: number;
+  /** Wall clock, ms. */
+  readonly createdAtMs: number;
+  readonly modifiedAtMs: number;
+}
+
+/** A message attribute as SQS has it. `type` is String, Number or Binary, with an optional `.label`. */
+export interface MessageAttribute {
+  readonly name: string;
+  readonly type: string;
+  /** UTF-8 for String and Number, raw bytes for Binary. */
+  readonly value: Uint8Array;
+}
+
+export interface NewMessage {
+  readonly body: Uint8Array;
+  /** MD5 of the body, 16 bytes, when the API has computed it already. */
+  readonly bodyMd5?: Uint8Array;
+  /** Absent: the queue's delay. */
+  readonly delayMs?: number;
+  readonly attributes: readonly MessageAttribute[];
+  readonly traceHeader?: string;
+}
+
+export type SendResult =
+  | { readonly ok: true; readonly messageId: string; readonly sequence: number }
+  | { readonly ok: false; readonly error: KQueueyError };
+
+export interface ReceiveOptions {
+  /** 1 … 1,000 messages. */
+  readonly maxMessages: number;
+  /** Absent: the queue's visibility timeout. */
+  readonly visibilityTimeoutMs?: number;
+  /** How long to wait for a first message; absent: the queue's receive wait time. */
+  readonly waitMs?: number;
+  /** Stop adding messages to the answer past this many body bytes (at least one is given). */
+  readonly maxBytes?: number;
+}
+
+export interface ReceivedMessage {
+  readonly messageId: string;
+  readonly receiptHandle: string;
+  readonly body: Uint8Array;
+  readonly attributes: readonly MessageAttribute[];
+  readonly traceHeader: string | undefined;
+  readonly sender: string;
+  /** Wall clock, ms. */
+  readonly sentAtMs: number;
+  readonly firstReceivedAtMs: number;
+  /** This delivery included: 1 or more. */
+  readonly receiveCount: number;
+  /** Grows with every lease of the queue: storage that the worker writes to can reject an older one. */
+  readonly fencingToken: number;
+  /** Milliseconds of the lease that were left when the answer was made. */
+  readonly leaseRemainingMs: number;
+  /** For a dead letter: the queue it came from. */
+  readonly deadLetterSource: string | undefined;
+}
+
+/** What a receive was granted. The API must call exactly one of `written` and `undelivered`. */
+export interface Delivery {
+  readonly messages: readonly ReceivedMessage[];
+  /** False once less than half of the lease is left: call `undelivered` and answer empty instead. */
+  stillFresh(): boolean;
+  /** The bytes were handed to the socket. */
+  written(): void;
+  /** Nobody will see the answer: the messages come back at once and their receive counts are restored. */
+  undelivered(): void;
+}
+
+/** What became of a tombstone, an extension or a release. */
+export type ReceiptResult =
+  | { readonly ok: true; readonly effective: true }
+  /** A well-formed handle whose lease is over; nothing was changed. `reason`: gone (already deleted), stale (held by another). */
+  | { readonly ok: true; readonly effective: false; readonly reason: "gone" | "stale" }
+  | { readonly ok: false; readonly error: KQueueyError };
+
+export interface NodeStatus {
+  readonly id: number;
+  readonly role: "leader" | "follower" | "candidate" | "learner" | "probation" | "unknown";
+  readonly clientUrl: string;
+  readonly peerAddress: string;
+  readonly appliedIndex: number;
+  readonly healthy: boolean;
+}
+
+export interface ClusterStatus {
+  readonly clusterId: string;
+  /** Node id of the leader of group 0, or undefined while there is none. */
+  readonly leader: number | undefined;
+  readonly term: number;
+  readonly nodes: readonly NodeStatus[];
+}
+
+export interface Broker {
+  createQueue(
+    context: CallContext,
+    name: string,
+    options: {
+      readonly attributes: QueueAttributeChanges;
+      readonly extra: Readonly<Record<string, string>>;
+      readonly tags: Readonly<Record<string, string>>;
+    },
+  ): Promise<{ readonly created: boolean }>;
+  describeQueue(context: CallContext, name: string): Promise<QueueDescription>;
+  /** Names in byte order, after `after` exclusively, at most `limit`. */
+  listQueues(
+    context: CallContext,
+    options: { readonly prefix: string; readonly after: string; readonly limit: number },
+  ): Promise<readonly string[]>;
+  /** An `extra` value of "" removes that text. */
+  setQueueAttributes(
+    context: CallContext,
+    name: string,
+    changes: {
+      readonly attributes: QueueAttributeChanges;
+      readonly extra: Readonly<Record<string, string>>;
+    },
+  ): Promise<void>;
+  deleteQueue(context: CallContext, name: string): Promise<void>;
+  purgeQueue(context: CallContext, name: string): Promise<void>;
+  send(
+    context: CallContext,
+    queue: string,
+    messages: readonly NewMessage[],
+  ): Promise<readonly SendResult[]>;
+  receive(context: CallContext, queue: string, options: ReceiveOptions): Promise<Delivery>;
+  tombstone(
+    context: CallContext,
+    queue: string,
+    receiptHandles: readonly string[],
+  ): Promise<readonly ReceiptResult[]>;
+  /** The lease then lasts `visibilityTimeoutMs` from now; 0 releases. */
+  extend(
+    context: CallContext,
+    queue: string,
+    entries: readonly { readonly receiptHandle: string; readonly visibilityTimeoutMs: number }[],
+  ): Promise<readonly ReceiptResult[]>;
+  /** Gives a message back before its deadline, to be available after `delayMs`. */
+  release(
+    context: CallContext,
+    queue: string,
+    entries: readonly { readonly receiptHandle: string; readonly delayMs: number }[],
+  ): Promise<readonly ReceiptResult[]>;
+  clusterStatus(context: CallContext): Promise<ClusterStatus>;
+}
