@@ -27,7 +27,37 @@ export interface ErrorSpec {
   readonly doc: string;
 }
 
-const TABLE = {
+/** The name of an error: stable, compared by programs. */
+export type ErrorCode =
+  | "QUEUE_NOT_FOUND"
+  | "QUEUE_EXISTS"
+  | "QUEUE_DELETED_RECENTLY"
+  | "INVALID_ARGUMENT"
+  | "INVALID_QUEUE_NAME"
+  | "INVALID_ATTRIBUTE"
+  | "INVALID_MESSAGE"
+  | "MESSAGE_TOO_LARGE"
+  | "BATCH_EMPTY"
+  | "BATCH_TOO_LARGE"
+  | "RECEIPT_INVALID"
+  | "RECEIPT_STALE"
+  | "LIMIT_REACHED"
+  | "THROTTLED"
+  | "STORAGE_FULL"
+  | "UNAVAILABLE"
+  | "OUTCOME_UNKNOWN"
+  | "SESSION_EXPIRED"
+  | "DEADLINE_EXCEEDED"
+  | "CANCELLED"
+  | "UNSUPPORTED"
+  | "MALFORMED_REQUEST"
+  | "REQUEST_TOO_LARGE"
+  | "ACCESS_DENIED"
+  | "UNAUTHENTICATED"
+  | "CONFIG_INVALID"
+  | "INTERNAL";
+
+export const ERRORS: Readonly<Record<ErrorCode, ErrorSpec>> = {
   QUEUE_NOT_FOUND: {
     http: 404,
     rpc: "not_found",
@@ -190,11 +220,7 @@ const TABLE = {
     retryable: false,
     doc: "A fault of KQueuey itself. Report it with the request id.",
   },
-} as const satisfies Record<string, ErrorSpec>;
-
-export type ErrorCode = keyof typeof TABLE;
-
-export const ERRORS: Readonly<Record<ErrorCode, ErrorSpec>> = TABLE;
+};
 
 /** Facts that go with an error, by name: plain values only, no secrets. */
 export type ErrorDetails = Readonly<Record<string, string | number | boolean>>;
