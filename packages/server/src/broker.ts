@@ -93,6 +93,8 @@ export interface ReceivedMessage {
   readonly messageId: string;
   readonly receiptHandle: string;
   readonly body: Uint8Array;
+  /** MD5 of the body, 16 bytes, where the broker kept it: saves the API from computing it again. */
+  readonly bodyMd5?: Uint8Array;
   readonly attributes: readonly MessageAttribute[];
   readonly traceHeader: string | undefined;
   readonly sender: string;
