@@ -1,1 +1,41 @@
-export {};
+/**
+ * What a node keeps on disk: one log for all its groups, and per group the bodies in it, checkpoints
+ * and snapshots, over the `Disk` port. Synchronous: requests go down, completions come back.
+ */
+export type {
+  DirectoryEntry,
+  Disk,
+  DiskDone,
+  DiskError,
+  DiskResult,
+  FileHandle,
+  OpenOptions,
+} from "./disk.ts";
+export type { GroupStore, GroupStoreStats } from "./group-store.ts";
+export type {
+  GroupStoreLimits,
+  NodeStorage,
+  NodeStorageConfig,
+  OpenNodeResult,
+  OpenNodeStorage,
+  OpenRefusal,
+} from "./node-storage.ts";
+export type { SnapshotInstaller, SnapshotSender } from "./snapshot/types.ts";
+export { PIECE_BYTES_MAX } from "./snapshot/types.ts";
+export type {
+  Appended,
+  AppendRequest,
+  BodyFraming,
+  BodyRef,
+  CheckpointMeta,
+  CheckpointSource,
+  CheckpointUnit,
+  Digest,
+  GroupRecovered,
+  LiveBodies,
+  StoragePorts,
+  StoreDone,
+  StoreFailure,
+  StoreResult,
+  TermRun,
+} from "./store-types.ts";

@@ -1,0 +1,66 @@
+/**
+ * Everything that one node keeps: its identity, the log that all groups share, each group's store.
+ * Opening it says whether this directory may be used at all.
+ */
+import type { GroupId, MonotonicMs, NodeId } from "@kqueuey/base";
+import type { GroupStore } from "./group-store.ts";
+import type { BodyFraming, StoragePorts, StoreDone, StoreFailure } from "./store-types.ts";
+
+/** Bounds of one group's store; all have defaults. */
+export interface GroupStoreLimits {
+  /** Recent entries kept in memory, in bytes of data. Default 64 MiB. */
+  readonly cacheBytesMax: number;
+  /** Log kept for followers below the checkpoint, in bytes of data. Default 256 MiB. */
+  readonly retainedBytesMax: number;
+  /** Checkpoint, compaction and snapshot preparation together, in bytes a second. Default 64 MiB. */
+  readonly backgroundBytesPerSecond: number;
+  /** A snapshot that nobody read from for this long is let go. Default 60,000. */
+  readonly snapshotIdleMs: number;
+  /** Size of the file given up when the disk is full. Default 16 MiB. */
+  readonly reserveBytes: number;
+}
+
+export interface NodeStorageConfig {
+  /** 16 bytes. */
+  readonly clusterId: Uint8Array;
+  readonly nodeId: NodeId;
+  /** Groups hosted at start; others are opened later with `openGroup`. */
+  readonly groups: readonly GroupId[];
+  readonly framing: BodyFraming;
+  readonly limits?: Partial<GroupStoreLimits>;
+  /** Told once when the store can't go on: the process must stop. Also told about `no-space`, each time it begins. */
+  readonly onFailure: (failure: StoreFailure) => void;
+}
+
+/** Why a directory is refused. Nothing in it was changed. */
+export type OpenRefusal =
+  | { readonly kind: "other-cluster"; readonly found: Uint8Array; readonly expected: Uint8Array }
+  | { readonly kind: "other-node"; readonly found: NodeId; readonly expected: NodeId }
+  | { readonly kind: "newer-format"; readonly found: number; readonly supported: number }
+  | { readonly kind: "damaged-identity"; readonly message: string }
+  | { readonly kind: "disk"; readonly failure: StoreFailure };
+
+export type OpenNodeResult =
+  | { readonly ok: true; readonly storage: NodeStorage }
+  | { readonly ok: false; readonly refusal: OpenRefusal };
+
+export interface NodeStorage {
+  /** Nothing was ever appended in this directory: the node has no memory of any cluster. */
+  readonly fresh: boolean;
+  /** How often this directory was opened, from 1; durable before the open completes. */
+  readonly boot: number;
+  /** Damage anywhere in what all groups share: the node starts in probation. */
+  readonly damage: StoreFailure | undefined;
+  group(id: GroupId): GroupStore;
+  /** Drives everything that waits for time: call every 10 to 50 ms. */
+  tick(nowMs: MonotonicMs): void;
+  /** Finishes what is in flight; completions after it come with `closed`. */
+  close(done: StoreDone<undefined>): void;
+}
+
+/** Opens or makes the directory's store. */
+export type OpenNodeStorage = (
+  config: NodeStorageConfig,
+  ports: StoragePorts,
+  done: (result: OpenNodeResult) => void,
+) => void;
