@@ -1,1 +1,17 @@
-export {};
+/** The KQueuey node: its configuration, its log, and (for `kqueuey serve`) the process itself. */
+export type { ConfigOrigin, ConfigSources, LoadedConfig } from "./config/load.ts";
+export { checkSharedHost, loadConfig } from "./config/load.ts";
+export type { Address, PeerConfig } from "./config/parse.ts";
+export { formatAddress } from "./config/parse.ts";
+export { configToFlags, describeConfig, printConfig } from "./config/print.ts";
+export type {
+  ConfigField,
+  ConfigKey,
+  LimitsProfile,
+  LogFormat,
+  LogLevel,
+  ServerConfig,
+} from "./config/spec.ts";
+export { CONFIG_FIELDS } from "./config/spec.ts";
+export type { LogFields, Logger, LogOptions, RootLogger } from "./observe/log.ts";
+export { createLogger } from "./observe/log.ts";
