@@ -1,0 +1,197 @@
+/** ReceiveRequest and ReceiveResponse, by hand. */
+import {
+  decodeAttribute,
+  encodeAttribute,
+  type HotAttribute,
+  NO_ATTRIBUTES,
+} from "./attributes.ts";
+import { WireReader } from "./reader.ts";
+import type { WireWriter } from "./writer.ts";
+
+/** A ReceiveRequest in the program. */
+export interface HotReceiveRequest {
+  readonly queue: string;
+  /** As on the wire: 0 stands for 1. */
+  readonly maxMessages: number;
+  /** Absent: the queue's. */
+  readonly visibilityTimeoutMs?: number | undefined;
+  /** Absent: the queue's. */
+  readonly waitMs?: number | undefined;
+  /** Absent: the limit. */
+  readonly maxBytes?: number | undefined;
+  readonly bodiesAsData: boolean;
+  /** "" when there is none. */
+  readonly requestId: string;
+}
+
+/** A delivered message. Decoding shares the frame's memory: copy what outlives the frame. */
+export interface HotReceivedMessage {
+  readonly messageId: string;
+  readonly receiptHandle: string;
+  readonly body: Uint8Array;
+  readonly attributes: readonly HotAttribute[];
+  readonly traceHeader: string | undefined;
+  readonly sender: string;
+  /** Wall clock. */
+  readonly sentAtMs: number;
+  readonly firstReceivedAtMs: number;
+  readonly receiveCount: number;
+  readonly fencingToken: number;
+  readonly leaseRemainingMs: number;
+  readonly deadLetterSource: string | undefined;
+}
+
+/** Writes a ReceiveRequest. */
+export function encodeReceiveRequest(writer: WireWriter, request: HotReceiveRequest): void {
+  writer.textFieldUnlessEmpty(1, request.queue);
+  writer.uintFieldUnlessZero(2, request.maxMessages);
+  if (request.visibilityTimeoutMs !== undefined) writer.uintField(3, request.visibilityTimeoutMs);
+  if (request.waitMs !== undefined) writer.uintField(4, request.waitMs);
+  if (request.maxBytes !== undefined) writer.uintField(5, request.maxBytes);
+  writer.boolFieldUnlessFalse(6, request.bodiesAsData);
+  writer.textFieldUnlessEmpty(15, request.requestId);
+}
+
+/** Reads a ReceiveRequest from `start` on. Throws MALFORMED_REQUEST. */
+export function decodeReceiveRequest(bytes: Uint8Array, start = 0): HotReceiveRequest {
+  const reader = new WireReader(bytes, start);
+  let queue = "";
+  let maxMessages = 0;
+  let visibilityTimeoutMs: number | undefined;
+  let waitMs: number | undefined;
+  let maxBytes: number | undefined;
+  let bodiesAsData = false;
+  let requestId = "";
+  while (reader.next()) {
+    switch (reader.field) {
+      case 1:
+        queue = reader.text();
+        break;
+      case 2:
+        maxMessages = reader.uint32();
+        break;
+      case 3:
+        visibilityTimeoutMs = reader.uint32();
+        break;
+      case 4:
+        waitMs = reader.uint32();
+        break;
+      case 5:
+        maxBytes = reader.uint32();
+        break;
+      case 6:
+        bodiesAsData = reader.bool();
+        break;
+      case 15:
+        requestId = reader.text();
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  return { queue, maxMessages, visibilityTimeoutMs, waitMs, maxBytes, bodiesAsData, requestId };
+}
+
+/** Writes a ReceiveResponse. Bodies go as data: the stream's clients ask for that. */
+export function encodeReceiveResponse(
+  writer: WireWriter,
+  messages: readonly HotReceivedMessage[],
+): void {
+  for (const message of messages) {
+    const mark = writer.begin(1, message.body.length + message.receiptHandle.length + 96);
+    writer.textFieldUnlessEmpty(1, message.messageId);
+    writer.textFieldUnlessEmpty(2, message.receiptHandle);
+    writer.bytesField(4, message.body);
+    for (const attribute of message.attributes) encodeAttribute(writer, 5, attribute);
+    if (message.traceHeader !== undefined) writer.textField(6, message.traceHeader);
+    writer.textFieldUnlessEmpty(7, message.sender);
+    writer.uintFieldUnlessZero(8, message.sentAtMs);
+    writer.uintFieldUnlessZero(9, message.firstReceivedAtMs);
+    writer.uintFieldUnlessZero(10, message.receiveCount);
+    writer.uintFieldUnlessZero(11, message.fencingToken);
+    writer.uintFieldUnlessZero(12, message.leaseRemainingMs);
+    if (message.deadLetterSource !== undefined) writer.textField(13, message.deadLetterSource);
+    writer.end(mark);
+  }
+}
+
+/** Reads a ReceiveResponse from `start` on. Throws MALFORMED_REQUEST. */
+export function decodeReceiveResponse(bytes: Uint8Array, start = 0): HotReceivedMessage[] {
+  const reader = new WireReader(bytes, start);
+  const messages: HotReceivedMessage[] = [];
+  while (reader.next()) {
+    if (reader.field === 1) messages.push(decodeReceivedMessage(reader));
+    else reader.skip();
+  }
+  return messages;
+}
+
+function decodeReceivedMessage(reader: WireReader): HotReceivedMessage {
+  const outer = reader.enter();
+  const message = {
+    messageId: "",
+    receiptHandle: "",
+    body: EMPTY,
+    attributes: NO_ATTRIBUTES,
+    traceHeader: undefined as string | undefined,
+    sender: "",
+    sentAtMs: 0,
+    firstReceivedAtMs: 0,
+    receiveCount: 0,
+    fencingToken: 0,
+    leaseRemainingMs: 0,
+    deadLetterSource: undefined as string | undefined,
+  };
+  let attributes: HotAttribute[] | undefined;
+  while (reader.next()) {
+    switch (reader.field) {
+      case 1:
+        message.messageId = reader.text();
+        break;
+      case 2:
+        message.receiptHandle = reader.text();
+        break;
+      case 3:
+        message.body = reader.textAsData();
+        break;
+      case 4:
+        message.body = reader.data();
+        break;
+      case 5:
+        attributes ??= [];
+        attributes.push(decodeAttribute(reader));
+        break;
+      case 6:
+        message.traceHeader = reader.text();
+        break;
+      case 7:
+        message.sender = reader.text();
+        break;
+      case 8:
+        message.sentAtMs = reader.uint53();
+        break;
+      case 9:
+        message.firstReceivedAtMs = reader.uint53();
+        break;
+      case 10:
+        message.receiveCount = reader.uint32();
+        break;
+      case 11:
+        message.fencingToken = reader.uint53();
+        break;
+      case 12:
+        message.leaseRemainingMs = reader.uint32();
+        break;
+      case 13:
+        message.deadLetterSource = reader.text();
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  reader.leave(outer);
+  if (attributes !== undefined) message.attributes = attributes;
+  return message;
+}
+
+const EMPTY: Uint8Array = new Uint8Array(0);

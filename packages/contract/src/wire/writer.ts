@@ -1,0 +1,196 @@
+/**
+ * Writes protobuf fields into a buffer that becomes one frame. Every field number of the hot messages is
+ * below 16, so that a tag is one byte. Frames are cut from one slab: a small frame costs no allocation
+ * of its own.
+ */
+
+declare const TextEncoder: new () => {
+  encodeInto(text: string, target: Uint8Array): { read: number; written: number };
+};
+
+const encoder = new TextEncoder();
+const SLAB_BYTES = 65_536;
+/** Below this many characters a loop over ASCII beats the encoder's call. */
+const ASCII_LOOP_MAX = 128;
+
+/** Wire type 0: varint. */
+export const VARINT = 0;
+/** Wire type 2: length, then that many bytes. */
+export const LENGTH_DELIMITED = 2;
+
+/** Appends fields; `take` cuts off what was written. */
+export class WireWriter {
+  #bytes: Uint8Array = new Uint8Array(SLAB_BYTES);
+  #start = 0;
+  #at = 0;
+
+  /** Bytes written since the last `take`. */
+  get length(): number {
+    return this.#at - this.#start;
+  }
+
+  /** What was written, to be handed to a socket: the writer does not touch it again. */
+  take(): Uint8Array {
+    const taken = this.#bytes.subarray(this.#start, this.#at);
+    this.#start = this.#at;
+    return taken;
+  }
+
+  /** Forgets what was written since the last `take`. */
+  reset(): void {
+    this.#at = this.#start;
+  }
+
+  /** Makes room for `more` bytes. */
+  reserve(more: number): void {
+    if (this.#at + more <= this.#bytes.length) return;
+    const length = this.#at - this.#start;
+    const grown = new Uint8Array(Math.max(SLAB_BYTES, (length + more) * 2));
+    grown.set(this.#bytes.subarray(this.#start, this.#at));
+    this.#bytes = grown;
+    this.#start = 0;
+    this.#at = length;
+  }
+
+  u8(value: number): void {
+    this.reserve(1);
+    this.#bytes[this.#at++] = value;
+  }
+
+  /** Little-endian, as the frame header has it. */
+  u16(value: number): void {
+    this.reserve(2);
+    this.#bytes[this.#at++] = value;
+    this.#bytes[this.#at++] = value >>> 8;
+  }
+
+  /** Little-endian, as the frame header has it. */
+  u32(value: number): void {
+    this.u16(value);
+    this.u16(value >>> 16);
+  }
+
+  /** A u16 length and ASCII text of at most 65,535 characters; others become "?". */
+  text16(text: string): void {
+    this.u16(text.length);
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      this.u8(code > 0x7f ? 0x3f : code);
+    }
+  }
+
+  /** 0 … 2^53 - 1. */
+  varint(value: number): void {
+    this.reserve(8);
+    let rest = value;
+    while (rest > 0x7fff_ffff) {
+      this.#bytes[this.#at++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    while (rest >= 0x80) {
+      this.#bytes[this.#at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    this.#bytes[this.#at++] = rest;
+  }
+
+  /** The bytes alone. */
+  raw(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  /** A numeric field, even when 0 (explicit presence). `field` is 1 … 15, `value` 0 … 2^53 - 1. */
+  uintField(field: number, value: number): void {
+    this.u8((field << 3) | VARINT);
+    this.varint(value);
+  }
+
+  /** A numeric field unless it is 0 (implicit presence). */
+  uintFieldUnlessZero(field: number, value: number): void {
+    if (value !== 0) this.uintField(field, value);
+  }
+
+  /** A bool field unless it is false (implicit presence). */
+  boolFieldUnlessFalse(field: number, value: boolean): void {
+    if (value) this.uintField(field, 1);
+  }
+
+  /** A bytes field, even when empty. */
+  bytesField(field: number, bytes: Uint8Array): void {
+    this.u8((field << 3) | LENGTH_DELIMITED);
+    this.varint(bytes.length);
+    this.raw(bytes);
+  }
+
+  /** A string field, even when empty. */
+  textField(field: number, text: string): void {
+    const mark = this.begin(field, text.length);
+    this.#text(text);
+    this.end(mark);
+  }
+
+  /** A string field unless it is "" (implicit presence). */
+  textFieldUnlessEmpty(field: number, text: string): void {
+    if (text !== "") this.textField(field, text);
+  }
+
+  /**
+   * Begins a length-delimited field whose length is not known yet; `lengthGuess` saves moving the bytes when it
+   * needs as many varint bytes as the length will. Returns a mark for `end`, valid until then.
+   */
+  begin(field: number, lengthGuess: number): number {
+    this.reserve(6);
+    this.#bytes[this.#at++] = (field << 3) | LENGTH_DELIMITED;
+    const room = varintLength(lengthGuess);
+    this.#at += room;
+    return (this.#at - this.#start) * 8 + room;
+  }
+
+  /** Ends the field begun last, writing its length. */
+  end(mark: number): void {
+    // Room first, while the end is known: from here on nothing may move the buffer.
+    this.reserve(8);
+    const room = mark % 8;
+    const from = this.#start + Math.floor(mark / 8);
+    const length = this.#at - from;
+    const needed = varintLength(length);
+    if (needed !== room) {
+      this.#bytes.copyWithin(from + needed - room, from, from + length);
+    }
+    this.#at = from - room;
+    this.varint(length);
+    this.#at += length;
+  }
+
+  #text(text: string): void {
+    const length = text.length;
+    if (length <= ASCII_LOOP_MAX) {
+      this.reserve(length);
+      const bytes = this.#bytes;
+      let at = this.#at;
+      let i = 0;
+      for (; i < length; i++) {
+        const code = text.charCodeAt(i);
+        if (code > 0x7f) break;
+        bytes[at++] = code;
+      }
+      if (i === length) {
+        this.#at = at;
+        return;
+      }
+    }
+    // UTF-8 takes at most three bytes for a UTF-16 unit.
+    this.reserve(length * 3);
+    this.#at += encoder.encodeInto(text, this.#bytes.subarray(this.#at)).written;
+  }
+}
+
+/** Bytes of a varint for 0 … 2^35 - 1. */
+function varintLength(value: number): number {
+  if (value < 0x80) return 1;
+  if (value < 0x4000) return 2;
+  if (value < 0x20_0000) return 3;
+  return value < 0x1000_0000 ? 4 : 5;
+}
