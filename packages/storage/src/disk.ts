@@ -10,8 +10,10 @@
  *   stable only after `syncDirectory` of its folder.
  * - The caller keeps the bytes it writes unchanged until the completion.
  * - Paths are relative to the node's data directory, `/`-separated, without `.` and `..`.
+ * - An open file stays usable when its name is changed or removed.
+ * - A closed handle, a negative position and an impossible path are programmer errors: they throw.
  */
-import type { Brand } from "@kqueuey/base";
+import { assert, type Brand } from "@kqueuey/base";
 
 /** An open file. Never reused within one run. */
 export type FileHandle = Brand<number, "FileHandle">;
@@ -74,4 +76,19 @@ export interface Disk {
   list(path: string, done: DiskDone<readonly DirectoryEntry[]>): void;
   /** Makes names made, renamed or removed in the folder stable. "" is the data directory itself. */
   syncDirectory(path: string, done: DiskDone<undefined>): void;
+}
+
+/**
+ * Stops at a path that could leave the data directory: empty parts, `.`, `..`, a leading `/`, a
+ * backslash or a NUL. Implementations call it first; "" (the data directory) is for folders only.
+ */
+export function assertDiskPath(path: string, kind: "file" | "directory"): void {
+  if (path === "") {
+    assert(kind === "directory", "a file needs a name");
+    return;
+  }
+  for (const part of path.split("/")) {
+    const plain = part !== "" && part !== "." && part !== "..";
+    assert(plain && !part.includes("\\") && !part.includes("\0"), "path leaves the data directory");
+  }
 }
