@@ -1,1 +1,97 @@
-export {};
+/**
+ * What a queue is, deterministically: commands in, outcomes out, applied in log order on every
+ * replica. Pure: no clock, no randomness, no I/O, no promise.
+ *
+ * Duties of the one who runs a `QueueMachine`: apply entries in index order (skip those of other kinds);
+ * drain births and deaths of bodies and woken queues after each apply; propose a time entry (an entry
+ * without commands) when `nextDue()` is near or `pending()`; call `sweep` when idle; feed
+ * `readMatchVector` of each entry to raft.
+ */
+export type {
+  DeadLetter,
+  QueueAttributeChanges,
+  QueueAttributes,
+  TextChanges,
+  Texts,
+} from "./attributes.ts";
+export { DEFAULT_ATTRIBUTES } from "./attributes.ts";
+export type { BodyAttribute, BodyRecord } from "./body-record.ts";
+export { bodyRecordLength, decodeBodyRecord, encodeBodyRecord } from "./body-record.ts";
+export type {
+  AcceptCommand,
+  CommandKind,
+  CreateQueueCommand,
+  DropOutboxCommand,
+  LeaseReference,
+  LeasesCommand,
+  QueueCommand,
+  ReceiveCommand,
+  RequestId,
+  ReserveQueueCommand,
+  SendCommand,
+  SendMessage,
+  SetQueueCommand,
+  TimedLeasesCommand,
+} from "./command.ts";
+export {
+  encodeAccept,
+  encodeConfirmQueue,
+  encodeCreateQueue,
+  encodeDeleteQueue,
+  encodeDropOutbox,
+  encodeExtend,
+  encodeForgetQueue,
+  encodeInitCluster,
+  encodeMarkDeleting,
+  encodeOpenSession,
+  encodePurgeQueue,
+  encodeReceive,
+  encodeRelease,
+  encodeReserveQueue,
+  encodeSend,
+  encodeSetQueue,
+  encodeTombstone,
+  encodeUndelivered,
+  NO_REQUEST_ID,
+} from "./command.ts";
+export type { ValidateResult } from "./command-walk.ts";
+export { validateCommand } from "./command-walk.ts";
+export type { EntryHeader, EntryStamp, Match, MatchVector } from "./entry.ts";
+export { EntryBuilder, readEntryHeader, readMatchVector } from "./entry.ts";
+export type { FencingToken, QueueId, Sequence, SessionId } from "./ids.ts";
+export { fencingToken, queueId, sequence, sessionId } from "./ids.ts";
+export {
+  BODY_RECORD_BYTES_MAX,
+  COMMAND_OPERATIONS_MAX,
+  ENTRY_BYTES_MAX,
+  ENTRY_COMMANDS_MAX,
+  ENTRY_OPERATIONS_MAX,
+  LEASE_MS_MAX,
+  SESSION_WINDOW,
+} from "./limits.ts";
+export type {
+  CatalogueEntry,
+  CheckpointPart,
+  CheckpointUnit,
+  OutboxMessage,
+  QueueView,
+} from "./machine.ts";
+export { QueueMachine } from "./machine.ts";
+export { messageId } from "./message-id.ts";
+export type {
+  AcceptedOutcome,
+  CatalogueState,
+  DoneOutcome,
+  GrantedOutcome,
+  Outcome,
+  OutcomeSink,
+  RefusalReason,
+  RefusedOutcome,
+  ReservedOutcome,
+  SentOutcome,
+  SessionOutcome,
+  SettledOutcome,
+} from "./outcome.ts";
+export { SETTLED } from "./outcome.ts";
+export type { Grant, Mac, Receipt, ReceiptDecode } from "./receipt.ts";
+export { decodeReceipt, encodeReceipt, grantMac } from "./receipt.ts";

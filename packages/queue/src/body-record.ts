@@ -1,0 +1,97 @@
+/**
+ * The body record: what is stored of a message in the log, once per replica. The state machine reads
+ * its length alone; the edge writes it and reads it back.
+ *
+ *     u32 length of everything after the first 8 bytes
+ *     u32 CRC-32 of everything after the first 8 bytes, computed by the edge, checked when read from disk
+ *     u48 sent at, wall-clock ms
+ *     16 bytes MD5 of the body
+ *     u8  flags: bit 0, a trace header is there
+ *     text sender · [text trace header] · varint count · that many (text name, text type, blob value)
+ *     the body, to the end
+ */
+import type { Crc32, WallTimeMs } from "@kqueuey/base";
+import { assert, ByteReader, type ByteWriter, wallTime } from "@kqueuey/base";
+import { BODY_RECORD_BYTES_MAX } from "./limits.ts";
+
+/** Bytes before the part that the CRC covers. */
+export const BODY_RECORD_PREFIX_BYTES = 8;
+/** The least bytes after the prefix: sent-at, digest, flags, empty sender, no attributes, no body. */
+export const BODY_RECORD_REST_MIN: number = 6 + 16 + 1 + 1 + 1;
+const ATTRIBUTES_MAX = 64;
+
+/** An attribute that the sender gave a message. */
+export interface BodyAttribute {
+  readonly name: string;
+  readonly type: string;
+  readonly value: Uint8Array;
+}
+
+export interface BodyRecord {
+  readonly sentAtMs: WallTimeMs;
+  /** 16 bytes. */
+  readonly bodyMd5: Uint8Array;
+  readonly sender: string;
+  readonly traceHeader: string | undefined;
+  /** At most 64. */
+  readonly attributes: readonly BodyAttribute[];
+  readonly body: Uint8Array;
+}
+
+/** Appends `record`. A record over the limit is the caller's fault. */
+export function encodeBodyRecord(writer: ByteWriter, record: BodyRecord, crc32: Crc32): void {
+  assert(record.bodyMd5.length === 16, "an MD5 has 16 bytes");
+  assert(record.attributes.length <= ATTRIBUTES_MAX, "too many message attributes");
+  const start = writer.length;
+  writer.u32(0);
+  writer.u32(0);
+  writer.u48(record.sentAtMs);
+  writer.raw(record.bodyMd5);
+  writer.u8(record.traceHeader === undefined ? 0 : 1);
+  writer.text(record.sender);
+  if (record.traceHeader !== undefined) writer.text(record.traceHeader);
+  writer.varint(record.attributes.length);
+  for (const attribute of record.attributes) {
+    writer.text(attribute.name);
+    writer.text(attribute.type);
+    writer.blob(attribute.value);
+  }
+  writer.raw(record.body);
+  const rest = start + BODY_RECORD_PREFIX_BYTES;
+  assert(writer.length - start <= BODY_RECORD_BYTES_MAX, "body record too large");
+  writer.setU32(start, writer.length - rest);
+  writer.setU32(start + 4, crc32(writer.view().subarray(rest)));
+}
+
+/** Bytes of the whole record that starts at `offset` of `data`; undefined when its prefix does not fit. */
+export function bodyRecordLength(data: Uint8Array, offset: number): number | undefined {
+  if (offset < 0 || offset + BODY_RECORD_PREFIX_BYTES > data.length) return undefined;
+  const length =
+    (data[offset] ?? 0) +
+    (data[offset + 1] ?? 0) * 0x100 +
+    (data[offset + 2] ?? 0) * 0x1_0000 +
+    (data[offset + 3] ?? 0) * 0x100_0000;
+  return length + BODY_RECORD_PREFIX_BYTES;
+}
+
+/** Reads one whole record (prefix included, no byte more), checking its CRC; undefined when it is damaged. */
+export function decodeBodyRecord(bytes: Uint8Array, crc32: Crc32): BodyRecord | undefined {
+  const reader = new ByteReader(bytes);
+  if (reader.u32() !== bytes.length - BODY_RECORD_PREFIX_BYTES) return undefined;
+  if (reader.u32() !== crc32(bytes.subarray(BODY_RECORD_PREFIX_BYTES)) || !reader.ok)
+    return undefined;
+  const sentAtMs = wallTime(reader.u48());
+  const bodyMd5 = reader.raw(16);
+  const flags = reader.u8();
+  const sender = reader.text();
+  const traceHeader = (flags & 1) === 1 ? reader.text() : undefined;
+  const count = reader.varint();
+  if (flags > 1 || count > ATTRIBUTES_MAX) return undefined;
+  const attributes: BodyAttribute[] = [];
+  for (let i = 0; i < count && reader.ok; i++) {
+    attributes.push({ name: reader.text(), type: reader.text(), value: reader.blob() });
+  }
+  const body = reader.raw(reader.remaining);
+  if (!reader.ok) return undefined;
+  return { sentAtMs, bodyMd5, sender, traceHeader, attributes, body };
+}

@@ -1,0 +1,331 @@
+/**
+ * Commands as bytes: encoded once, at the edge; the same bytes travel in forwarding frames, lie in the
+ * log and are applied. One is self-delimiting:
+ *
+ *     u8 kind · u32 length of what follows · request id · u48 queue id · fields of the kind
+ *     request id: u8 0 | u8 1, 16 bytes of hash | u8 2, u64 session, u64 sequence
+ *
+ * The version is the entry's (see entry.ts). Little-endian. Encoders trust their caller: what they
+ * wrote is checked by `validateCommand` (command-walk.ts), which also guards against bytes from outside.
+ */
+import type { ByteWriter, Crc32, GroupId, WallTimeMs } from "@kqueuey/base";
+import { assert } from "@kqueuey/base";
+import type { QueueAttributeChanges, QueueAttributes, TextChanges, Texts } from "./attributes.ts";
+import { encodeAttributes, encodeTexts } from "./attributes.ts";
+import type { BodyRecord } from "./body-record.ts";
+import { encodeBodyRecord } from "./body-record.ts";
+import type { FencingToken, QueueId, Sequence, SessionId } from "./ids.ts";
+
+/** Kind bytes. Final: a number is never given to another command. */
+export const COMMAND = {
+  send: 1,
+  receive: 2,
+  tombstone: 3,
+  extend: 4,
+  release: 5,
+  undelivered: 6,
+  createQueue: 7,
+  setQueue: 8,
+  deleteQueue: 9,
+  purgeQueue: 10,
+  reserveQueue: 11,
+  confirmQueue: 12,
+  markDeleting: 13,
+  forgetQueue: 14,
+  openSession: 15,
+  initCluster: 16,
+  accept: 17,
+  dropOutbox: 18,
+} as const;
+
+/** The name of a command. */
+export type CommandKind = keyof typeof COMMAND;
+
+/** u32 in place of a duration: take the queue's. */
+export const QUEUE_DEFAULT = 0xffff_ffff;
+/** Bytes before the request id. */
+export const COMMAND_HEADER_BYTES = 5;
+/** Tags of a request id. */
+export const REQUEST_NONE = 0;
+export const REQUEST_HASH = 1;
+export const REQUEST_SESSION = 2;
+
+/** How a retry is recognised. */
+export type RequestId =
+  | { readonly kind: "none" }
+  /** 16 bytes of a hash of (principal, action, queue, request id): remembered for the window in force. */
+  | { readonly kind: "hash"; readonly hash: Uint8Array }
+  /** A session's own count, from 1: exact however late, within 64 of the highest. */
+  | { readonly kind: "session"; readonly session: SessionId; readonly sequence: number };
+
+/** A request without an id: never recognised as a retry. */
+export const NO_REQUEST_ID: RequestId = { kind: "none" };
+
+/** What every command on a queue says. */
+export interface QueueCommand {
+  readonly requestId: RequestId;
+  readonly queueId: QueueId;
+}
+
+/** A message to send. */
+export interface SendMessage extends BodyRecord {
+  /** ms, 0 … 43,200,000; absent: the queue's delay at apply. */
+  readonly delayMs?: number | undefined;
+}
+
+/** 1 … 1,000 messages. */
+export interface SendCommand extends QueueCommand {
+  readonly messages: readonly SendMessage[];
+}
+
+export interface ReceiveCommand extends QueueCommand {
+  /** 1 … 1,000 messages. */
+  readonly limit: number;
+  /** Body records' bytes to grant at most, though at least one message. Sizes are rounded up by at most 1/8. */
+  readonly maxBytes: number;
+  /** ms, 0 … 43,200,000; absent: the queue's timeout at apply. 0 grants tokens and leaves the messages visible. */
+  readonly visibilityTimeoutMs?: number | undefined;
+}
+
+/** A lease, as its receipt tells it. */
+export interface LeaseReference {
+  readonly sequence: Sequence;
+  readonly token: FencingToken;
+}
+
+/** For tombstones and undelivered releases: 1 … 1,000 leases. */
+export interface LeasesCommand extends QueueCommand {
+  readonly leases: readonly LeaseReference[];
+}
+
+/** For extensions (the lease then lasts `ms` from now; 0 releases) and releases (available after `ms`): 1 … 1,000 leases. */
+export interface TimedLeasesCommand extends QueueCommand {
+  readonly leases: readonly (LeaseReference & { readonly ms: number })[];
+}
+
+export interface CreateQueueCommand extends QueueCommand {
+  readonly name: string;
+  /** The catalogue's placement generation. */
+  readonly placement: number;
+  readonly attributes: QueueAttributes;
+  readonly extra: Texts;
+  readonly tags: Texts;
+}
+
+export interface SetQueueCommand extends QueueCommand {
+  readonly attributes: QueueAttributeChanges;
+  readonly extra: TextChanges;
+  readonly tags: TextChanges;
+}
+
+/** Group 0: takes a queue id for a name and remembers what to create, so that anyone can finish it. */
+export interface ReserveQueueCommand {
+  readonly requestId: RequestId;
+  readonly name: string;
+  /** Where the queue will live. */
+  readonly group: GroupId;
+  readonly attributes: QueueAttributes;
+  readonly extra: Texts;
+  readonly tags: Texts;
+}
+
+/** At the target of a move between groups: takes one message of a source's outbox. */
+export interface AcceptCommand extends QueueCommand {
+  readonly sourceQueue: QueueId;
+  /** The message's number in the source's outbox, from 1; accepted in this order. */
+  readonly outboxSequence: number;
+  readonly originQueue: QueueId;
+  readonly originSequence: Sequence;
+  readonly receiveCount: number;
+  readonly firstReceivedMs: WallTimeMs;
+  /** ms since the message was first enqueued: a duration, since cluster times do not travel between groups. */
+  readonly ageMs: number;
+  /** The whole body record. */
+  readonly record: Uint8Array;
+}
+
+/** At the source: the outbox up to and including a number was dealt with. */
+export interface DropOutboxCommand extends QueueCommand {
+  readonly throughSequence: number;
+  /** "accepted": forget them. "returned": the target is gone; make them available again. */
+  readonly disposition: "accepted" | "returned";
+}
+
+function begin(writer: ByteWriter, kind: number, requestId: RequestId, queueId: number): number {
+  const start = writer.length;
+  writer.u8(kind);
+  writer.u32(0);
+  switch (requestId.kind) {
+    case "none":
+      writer.u8(REQUEST_NONE);
+      break;
+    case "hash":
+      assert(requestId.hash.length === 16, "a request id's hash has 16 bytes");
+      writer.u8(REQUEST_HASH);
+      writer.raw(requestId.hash);
+      break;
+    case "session":
+      writer.u8(REQUEST_SESSION);
+      writer.u53(requestId.session);
+      writer.u53(requestId.sequence);
+      break;
+  }
+  writer.u48(queueId);
+  return start;
+}
+
+function end(writer: ByteWriter, start: number): void {
+  writer.setU32(start + 1, writer.length - start - COMMAND_HEADER_BYTES);
+}
+
+/** Appends a send; body records are made in place, so a body is copied once. */
+export function encodeSend(writer: ByteWriter, command: SendCommand, crc32: Crc32): void {
+  const start = begin(writer, COMMAND.send, command.requestId, command.queueId);
+  writer.u16(command.messages.length);
+  for (const message of command.messages) {
+    writer.u32(message.delayMs ?? QUEUE_DEFAULT);
+    encodeBodyRecord(writer, message, crc32);
+  }
+  end(writer, start);
+}
+
+export function encodeReceive(writer: ByteWriter, command: ReceiveCommand): void {
+  const start = begin(writer, COMMAND.receive, command.requestId, command.queueId);
+  writer.u16(command.limit);
+  writer.u32(Math.min(command.maxBytes, 0xffff_ffff));
+  writer.u32(command.visibilityTimeoutMs ?? QUEUE_DEFAULT);
+  end(writer, start);
+}
+
+function encodeLeases(writer: ByteWriter, kind: number, command: LeasesCommand): void {
+  const start = begin(writer, kind, command.requestId, command.queueId);
+  writer.u16(command.leases.length);
+  for (const lease of command.leases) {
+    writer.u48(lease.sequence);
+    writer.u48(lease.token);
+  }
+  end(writer, start);
+}
+
+function encodeTimedLeases(writer: ByteWriter, kind: number, command: TimedLeasesCommand): void {
+  const start = begin(writer, kind, command.requestId, command.queueId);
+  writer.u16(command.leases.length);
+  for (const lease of command.leases) {
+    writer.u48(lease.sequence);
+    writer.u48(lease.token);
+    writer.u32(lease.ms);
+  }
+  end(writer, start);
+}
+
+/** The work is done: the messages are deleted for good. */
+export function encodeTombstone(writer: ByteWriter, command: LeasesCommand): void {
+  encodeLeases(writer, COMMAND.tombstone, command);
+}
+
+/** The grant never reached a worker: messages come back and their counts are restored. */
+export function encodeUndelivered(writer: ByteWriter, command: LeasesCommand): void {
+  encodeLeases(writer, COMMAND.undelivered, command);
+}
+
+export function encodeExtend(writer: ByteWriter, command: TimedLeasesCommand): void {
+  encodeTimedLeases(writer, COMMAND.extend, command);
+}
+
+export function encodeRelease(writer: ByteWriter, command: TimedLeasesCommand): void {
+  encodeTimedLeases(writer, COMMAND.release, command);
+}
+
+export function encodeCreateQueue(writer: ByteWriter, command: CreateQueueCommand): void {
+  const start = begin(writer, COMMAND.createQueue, command.requestId, command.queueId);
+  writer.u32(command.placement);
+  writer.text(command.name);
+  encodeAttributes(writer, command.attributes);
+  encodeTexts(writer, command.extra);
+  encodeTexts(writer, command.tags);
+  end(writer, start);
+}
+
+export function encodeSetQueue(writer: ByteWriter, command: SetQueueCommand): void {
+  const start = begin(writer, COMMAND.setQueue, command.requestId, command.queueId);
+  encodeAttributes(writer, command.attributes);
+  encodeTexts(writer, command.extra);
+  encodeTexts(writer, command.tags);
+  end(writer, start);
+}
+
+function encodePlain(writer: ByteWriter, kind: number, command: QueueCommand): void {
+  end(writer, begin(writer, kind, command.requestId, command.queueId));
+}
+
+/** In the queue's group: the queue and its messages go. */
+export function encodeDeleteQueue(writer: ByteWriter, command: QueueCommand): void {
+  encodePlain(writer, COMMAND.deleteQueue, command);
+}
+
+export function encodePurgeQueue(writer: ByteWriter, command: QueueCommand): void {
+  encodePlain(writer, COMMAND.purgeQueue, command);
+}
+
+export function encodeReserveQueue(writer: ByteWriter, command: ReserveQueueCommand): void {
+  const start = begin(writer, COMMAND.reserveQueue, command.requestId, 0);
+  writer.u16(command.group);
+  writer.text(command.name);
+  encodeAttributes(writer, command.attributes);
+  encodeTexts(writer, command.extra);
+  encodeTexts(writer, command.tags);
+  end(writer, start);
+}
+
+/** Group 0: the queue was created in its group. */
+export function encodeConfirmQueue(writer: ByteWriter, command: QueueCommand): void {
+  encodePlain(writer, COMMAND.confirmQueue, command);
+}
+
+/** Group 0: the name is not to be found any more; the queue is to be deleted in its group. */
+export function encodeMarkDeleting(writer: ByteWriter, command: QueueCommand): void {
+  encodePlain(writer, COMMAND.markDeleting, command);
+}
+
+/** Group 0: the queue was deleted in its group; the name is free again. */
+export function encodeForgetQueue(writer: ByteWriter, command: QueueCommand): void {
+  encodePlain(writer, COMMAND.forgetQueue, command);
+}
+
+export function encodeOpenSession(
+  writer: ByteWriter,
+  command: { readonly requestId: RequestId },
+): void {
+  end(writer, begin(writer, COMMAND.openSession, command.requestId, 0));
+}
+
+/** Proposed once by the first leader; 32 secret bytes. Later ones change nothing. */
+export function encodeInitCluster(
+  writer: ByteWriter,
+  command: { readonly requestId: RequestId; readonly secret: Uint8Array },
+): void {
+  assert(command.secret.length === 32, "a cluster secret has 32 bytes");
+  const start = begin(writer, COMMAND.initCluster, command.requestId, 0);
+  writer.raw(command.secret);
+  end(writer, start);
+}
+
+export function encodeAccept(writer: ByteWriter, command: AcceptCommand): void {
+  const start = begin(writer, COMMAND.accept, command.requestId, command.queueId);
+  writer.u48(command.sourceQueue);
+  writer.u53(command.outboxSequence);
+  writer.u48(command.originQueue);
+  writer.u48(command.originSequence);
+  writer.u32(command.receiveCount);
+  writer.u48(command.firstReceivedMs);
+  writer.u48(command.ageMs);
+  writer.raw(command.record);
+  end(writer, start);
+}
+
+export function encodeDropOutbox(writer: ByteWriter, command: DropOutboxCommand): void {
+  const start = begin(writer, COMMAND.dropOutbox, command.requestId, command.queueId);
+  writer.u53(command.throughSequence);
+  writer.u8(command.disposition === "accepted" ? 0 : 1);
+  end(writer, start);
+}

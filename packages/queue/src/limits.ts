@@ -1,0 +1,49 @@
+/**
+ * Hard limits of the state machine. They are part of the replicated behaviour: every replica of a
+ * cluster runs with the same values, so a change of one is a new machine version. APIs have narrower
+ * limits of their own.
+ */
+
+/** Message operations (messages sent, receive limits, receipts) in one entry. */
+export const ENTRY_OPERATIONS_MAX = 4_096;
+/** Commands in one entry. */
+export const ENTRY_COMMANDS_MAX = 4_096;
+/** Bytes of one entry's data. A body's offset in its entry has 24 bits. */
+export const ENTRY_BYTES_MAX: number = 8 * 1024 * 1024;
+/** Messages, receipts or the receive limit of one command. */
+export const COMMAND_OPERATIONS_MAX = 1_000;
+/** Bytes of one body record, its header included. */
+export const BODY_RECORD_BYTES_MAX: number = 4 * 1024 * 1024;
+/** Longest lease or delay: 12 hours. Leases have 26 bits of ms, and the timing wheel spans 18.6 hours. */
+export const LEASE_MS_MAX = 43_200_000;
+/** Longest time from a grant to the end of its lease, extensions included: 12 hours. */
+export const LEASE_TOTAL_MS_MAX = 43_200_000;
+/** Retention, in ms. */
+export const RETENTION_MS_MIN = 1_000;
+export const RETENTION_MS_MAX = 4_000_000_000;
+/** Longest wait that a queue may have as its default. */
+export const RECEIVE_WAIT_MS_MAX = 900_000;
+/** Receives after which a message may at the latest become a dead letter. */
+export const MAXIMUM_RECEIVES_MAX = 1_000;
+/** Bytes of a queue's name in UTF-8. */
+export const NAME_BYTES_MAX = 255;
+/** Extra texts, and tags, of one queue. */
+export const TEXTS_MAX = 64;
+/** Bytes of all extra texts, and of all tags, of one queue, names included. */
+export const TEXTS_BYTES_MAX: number = 24 * 1024;
+/** Deadlines and retentions that one entry handles; what is left waits for the next entry. */
+export const HOUSEKEEPING_STEPS_MAX = 1_024;
+/** Sessions kept; opening one more forgets the one that was unused for longest. */
+export const SESSIONS_MAX = 2_048;
+/** How far behind a session's highest sequence its outcomes are kept. */
+export const SESSION_WINDOW = 64;
+/** How long a request id is remembered at least, while the cap is not reached. */
+export const IDEMPOTENCY_WINDOW_MS = 60_000;
+/** Bytes of records in one generation of the idempotency window, per Raft group. */
+export const IDEMPOTENCY_BYTES_MAX: number = 16 * 1024 * 1024;
+/** Source queues whose moved messages one queue may accept from other groups. */
+export const ACCEPT_SOURCES_MAX = 4_096;
+/** Queues remembered as deleted, so that a late duplicate of their creation is refused. */
+export const DELETED_QUEUES_MAX = 1_024;
+/** Nodes in a match vector. */
+export const MATCH_VECTOR_MAX = 64;
