@@ -37,5 +37,5 @@ export type {
   StoreDone,
   StoreFailure,
   StoreResult,
-  TermRun,
 } from "./store-types.ts";
+export type { LogPoint, TermRun, WalConfig } from "./wal/types.ts";

@@ -5,6 +5,7 @@
 import type { GroupId, MonotonicMs, NodeId } from "@kqueuey/base";
 import type { GroupStore } from "./group-store.ts";
 import type { BodyFraming, StoragePorts, StoreDone, StoreFailure } from "./store-types.ts";
+import type { WalConfig } from "./wal/types.ts";
 
 /** Bounds of one group's store; all have defaults. */
 export interface GroupStoreLimits {
@@ -16,8 +17,8 @@ export interface GroupStoreLimits {
   readonly backgroundBytesPerSecond: number;
   /** A snapshot that nobody read from for this long is let go. Default 60,000. */
   readonly snapshotIdleMs: number;
-  /** Size of the file given up when the disk is full. Default 16 MiB. */
-  readonly reserveBytes: number;
+  /** A file segment of bodies takes no further entry past this. Default 64 MiB. */
+  readonly bodySegmentBytes: number;
 }
 
 export interface NodeStorageConfig {
@@ -28,6 +29,7 @@ export interface NodeStorageConfig {
   readonly groups: readonly GroupId[];
   readonly framing: BodyFraming;
   readonly limits?: Partial<GroupStoreLimits>;
+  readonly wal?: Partial<WalConfig>;
   /** Told once when the store can't go on: the process must stop. Also told about `no-space`, each time it begins. */
   readonly onFailure: (failure: StoreFailure) => void;
 }
@@ -47,7 +49,10 @@ export type OpenNodeResult =
 export interface NodeStorage {
   /** Nothing was ever appended in this directory: the node has no memory of any cluster. */
   readonly fresh: boolean;
-  /** How often this directory was opened, from 1; durable before the open completes. */
+  /**
+   * Raised at every open by a random step of 1 … 2^32, 1 … 2^53 - 1; durable before the open
+   * completes. Random, so that two starts from one copied directory differ.
+   */
   readonly boot: number;
   /** Damage anywhere in what all groups share: the node starts in probation. */
   readonly damage: StoreFailure | undefined;

@@ -2,9 +2,10 @@
  * The words that the parts of a group's store share, and what a replica says to it. Every request has
  * one completion, called once. Indexes are log indexes; lengths and positions are bytes.
  */
-import type { Crc32, GroupId, LogIndex, Term } from "@kqueuey/base";
+import type { Crc32, GroupId, LogIndex, Random, Term } from "@kqueuey/base";
 import type { Entry, HardState } from "@kqueuey/raft";
 import type { Disk, DiskError } from "./disk.ts";
+import type { LogPoint, TermRun } from "./wal/types.ts";
 
 /** A digest of at least 16 bytes that nobody meets by accident; the first 16 are used. */
 export type Digest = (bytes: Uint8Array) => Uint8Array;
@@ -15,6 +16,8 @@ export interface StoragePorts {
   readonly crc32: Crc32;
   /** Names pieces of snapshots, so that a transfer goes on from whichever leader. */
   readonly digest: Digest;
+  /** Steps the boot counter and salts the log's segments. */
+  readonly random: Random;
 }
 
 /**
@@ -69,12 +72,6 @@ export interface Appended {
   readonly term: Term;
 }
 
-/** A stretch of the log with one term: entries from `from` up to the next run have `term`. */
-export interface TermRun {
-  readonly from: LogIndex;
-  readonly term: Term;
-}
-
 /** What a group's disk held when the node started. */
 export interface GroupRecovered {
   readonly group: GroupId;
@@ -83,10 +80,13 @@ export interface GroupRecovered {
   /** The state to load before the log is applied from `index + 1`; undefined: begin from nothing. */
   readonly checkpoint: CheckpointMeta | undefined;
   /** The log begins after `base`; entries at or below the checkpoint may be in it, for followers. */
-  readonly base: { readonly index: LogIndex; readonly term: Term };
-  readonly lastIndex: LogIndex;
-  /** Runs covering `base.index + 1 … lastIndex`, ascending. */
+  readonly base: LogPoint;
+  /** Equal to `base` when the log is empty. */
+  readonly last: LogPoint;
+  /** Runs covering `base.index + 1 … last.index`, ascending. */
   readonly termRuns: readonly TermRun[];
+  /** The entries of kind `membership` above the checkpoint, ascending. */
+  readonly membershipEntries: readonly Entry[];
   /** Damage found: nothing of this group may vote; what is readable is still offered. */
   readonly damage: StoreFailure | undefined;
 }
