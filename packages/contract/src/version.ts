@@ -21,7 +21,7 @@ export interface ProtocolVersion {
 export const PROTOCOL_HISTORY: readonly ProtocolVersion[] = [
   {
     version: 1,
-    schemas: "0000000000000000",
+    schemas: "cf3e3e80a99fca10",
     summary: "Queues, messages, cluster status, the stream.",
   },
 ];

@@ -33,10 +33,9 @@ export class WireReader {
   /** Reads the next tag into `field` and `wireType`; false at the end of the message. */
   next(): boolean {
     if (this.#at >= this.#end) return false;
-    const tag = this.#varint32();
+    const tag = this.#tag();
     this.field = tag >>> 3;
     this.wireType = tag & 7;
-    if (this.field === 0) throw malformed("a field has the number 0");
     return true;
   }
 
@@ -77,8 +76,16 @@ export class WireReader {
     throw malformed("a varint is longer than 10 bytes");
   }
 
+  /** True for a varint with any bit set. */
   bool(): boolean {
-    return this.uint32() !== 0;
+    this.#expect(0);
+    let bits = 0;
+    for (let count = 0; count < 10; count++) {
+      const byte = this.#byte();
+      bits |= byte & 0x7f;
+      if (byte < 0x80) return bits !== 0;
+    }
+    throw malformed("a varint is longer than 10 bytes");
   }
 
   /** The bytes of a bytes field, sharing memory with the input. */
@@ -137,7 +144,7 @@ export class WireReader {
   #skipGroup(field: number, depth: number): void {
     if (depth === GROUP_DEPTH_MAX) throw malformed("groups are nested too deep");
     while (this.#at < this.#end) {
-      const tag = this.#varint32();
+      const tag = this.#tag();
       if ((tag & 7) === 4) {
         if (tag >>> 3 !== field) throw malformed("a group ends that did not begin");
         return;
@@ -168,6 +175,19 @@ export class WireReader {
   #byte(): number {
     if (this.#at >= this.#end) throw malformed("the message ends inside a field");
     return this.#bytes[this.#at++] ?? 0;
+  }
+
+  /** Unlike other 32-bit numbers, a tag has no bits to drop: what does not fit is no tag. */
+  #tag(): number {
+    let byte = this.#byte();
+    let tag = byte & 0x7f;
+    for (let shift = 7; byte >= 0x80; shift += 7) {
+      byte = this.#byte();
+      if (shift === 28 && byte > 0x0f) throw malformed("a tag is larger than 32 bits");
+      tag |= (byte & 0x7f) << shift;
+    }
+    if (tag >>> 3 === 0) throw malformed("a field has the number 0");
+    return tag >>> 0;
   }
 
   #varint32(): number {
