@@ -11,6 +11,7 @@ export type {
   FileHandle,
   OpenOptions,
 } from "./disk.ts";
+export { assertDiskPath } from "./disk.ts";
 export type { GroupStore, GroupStoreStats } from "./group-store.ts";
 export type {
   GroupStoreLimits,
