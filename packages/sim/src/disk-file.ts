@@ -20,20 +20,23 @@ type Survival = "none" | "all" | "prefix" | "any";
 
 export class SimulatedFile {
   readonly kind = "file";
-  #current: Map<number, Uint8Array>;
-  #durable: Map<number, Uint8Array>;
-  #bytes: number;
-  #durableBytes: number;
+  #current = new Map<number, Uint8Array>();
+  #durable = new Map<number, Uint8Array>();
+  #bytes = 0;
+  #durableBytes = 0;
   /** Pages that the next sync makes durable. */
   readonly #dirty = new Set<number>();
   /** Pages that a failed sync marked clean: no later sync writes them (as Linux does). */
   readonly #abandoned = new Set<number>();
 
-  constructor(copied?: SimulatedFile) {
-    this.#current = new Map(copied?.#current);
-    this.#durable = new Map(copied?.#current);
-    this.#bytes = copied?.#bytes ?? 0;
-    this.#durableBytes = this.#bytes;
+  /** A file of its own with what a reader of this one sees, durable. */
+  copy(): SimulatedFile {
+    const copy = new SimulatedFile();
+    copy.#current = new Map(this.#current);
+    copy.#durable = new Map(this.#current);
+    copy.#bytes = this.#bytes;
+    copy.#durableBytes = this.#bytes;
+    return copy;
   }
 
   /** Length in bytes as a reader sees it. */

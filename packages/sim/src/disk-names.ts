@@ -4,7 +4,7 @@
  * their order (file systems journal names in order), and a rename happens as a whole.
  */
 import { assert, type Prng } from "@kqueuey/base";
-import { SimulatedFile } from "./disk-file.ts";
+import type { SimulatedFile } from "./disk-file.ts";
 
 export class SimulatedFolder {
   readonly kind = "directory";
@@ -155,7 +155,7 @@ function fallBack(folder: SimulatedFolder, random: Prng): void {
 function copyFolder(folder: SimulatedFolder): SimulatedFolder {
   const copy = new SimulatedFolder();
   for (const [name, node] of folder.current) {
-    const copied = node.kind === "file" ? new SimulatedFile(node) : copyFolder(node);
+    const copied = node.kind === "file" ? node.copy() : copyFolder(node);
     copy.current.set(name, copied);
     copy.durable.set(name, copied);
   }
