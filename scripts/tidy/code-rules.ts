@@ -3,7 +3,8 @@ import ts from "typescript";
 import type { Repo, RepoFile, Rule } from "./rule.ts";
 
 const FUNCTION_LINES_MAX = 70;
-const PARAMETERS_MAX = 3;
+/** Three are wished; a port's request with its completion has four. */
+const PARAMETERS_MAX = 4;
 const PACKAGE_COMMENT_CHARS_MIN = 40;
 
 const longFunctions: Rule = {

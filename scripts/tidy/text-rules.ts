@@ -57,7 +57,7 @@ const BANS: readonly Ban[] = [
   },
   {
     name: "focused-or-skipped-test",
-    where: (file) => file.path.endsWith(".test.ts"),
+    where: (file) => file.path.endsWith(".test.ts") && anywhere(file),
     pattern: /\b(describe|test|it)\.(only|skip|todo|skipIf|fails)\b/,
     instead: "every test runs, always",
   },

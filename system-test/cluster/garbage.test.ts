@@ -71,11 +71,12 @@ function bytesOf(next: () => number, kind: number): Buffer {
   const noise = Buffer.from(Array.from({ length: 1 + (next() % 4_096) }, () => next() % 256));
   const heads = [
     "",
-    "POST /kqueuey.v1.QueueService/Send HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n",
+    "POST /kqueuey.v1.QueueService/Send HTTP/1.1\r\ncontent-length: 99999999999\r\n\r\n",
     "",
     "GET / HTTP/9.9\r\n\0\0\r\n\r\n",
     "\xff\xff\xff\xff",
-    "GET /kqueuey.v1/stream HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+    "GET /kqueuey.v1/stream HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\n" +
+      "sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
   ];
   return Buffer.concat([Buffer.from(heads[kind % heads.length] ?? "", "latin1"), noise]);
