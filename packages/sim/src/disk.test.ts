@@ -29,7 +29,7 @@ function value<T>(world: World, request: (done: DiskDone<T>) => void): T {
 
 /** A durable file of `bytes` zeroes named "a", open. */
 function durableFile(world: World, disk: Disk, bytes: number, dsync = false): FileHandle {
-  const made = value(world, (done) => disk.open("a", { mode: "create" }, done));
+  const made = value<FileHandle>(world, (done) => disk.open("a", { mode: "create" }, done));
   value<undefined>(world, (done) => disk.allocate(made, bytes, done));
   value<undefined>(world, (done) => disk.syncDirectory("", done));
   return value(world, (done) => disk.open("a", { mode: "write", dsync }, done));
@@ -139,7 +139,7 @@ describe("faults", () => {
   test("the end of the process alone loses nothing that was written", () => {
     const { world, medium } = makeDisk();
     const disk = medium.start();
-    const file = value(world, (done) => disk.open("a", { mode: "create" }, done));
+    const file = value<FileHandle>(world, (done) => disk.open("a", { mode: "create" }, done));
     value<undefined>(world, (done) => disk.write(file, 0, [ONES], done));
     medium.crash("process");
     expect(medium.contents("a")).toEqual(ONES);

@@ -379,6 +379,16 @@ class DiskProcess implements Disk {
     });
   }
 
+  freeBytes(done: DiskDone<number>): void {
+    this.#request(done, {
+      latencyMs: 0,
+      carryOut: () => ({
+        ok: true,
+        value: Math.max(0, this.#faults.capacityBytes - this.#usedBytes()),
+      }),
+    });
+  }
+
   syncDirectory(path: string, done: DiskDone<undefined>): void {
     assertDiskPath(path, "directory");
     this.#request(done, {
@@ -433,9 +443,13 @@ class DiskProcess implements Disk {
 
   #fits(more: number): boolean {
     if (more <= 0 || this.#faults.capacityBytes === Number.MAX_SAFE_INTEGER) return true;
-    let used = more;
+    return this.#usedBytes() + more <= this.#faults.capacityBytes;
+  }
+
+  #usedBytes(): number {
+    let used = 0;
     for (const [, node] of this.#names.walk()) if (node.kind === "file") used += node.bytes;
-    return used <= this.#faults.capacityBytes;
+    return used;
   }
 
   #draw(chance: Chance): boolean {

@@ -74,6 +74,8 @@ export interface Disk {
   makeDirectory(path: string, done: DiskDone<undefined>): void;
   /** Names in a folder, sorted; a missing folder is empty. */
   list(path: string, done: DiskDone<readonly DirectoryEntry[]>): void;
+  /** Bytes that could still be written, as far as the host knows. A hint, not a promise. */
+  freeBytes(done: DiskDone<number>): void;
   /** Makes names made, renamed or removed in the folder stable. "" is the data directory itself. */
   syncDirectory(path: string, done: DiskDone<undefined>): void;
 }

@@ -325,6 +325,10 @@ const NAMES: readonly DiskContractCase[] = [
     ]);
     equal(await calls.list("missing"), []);
   }),
+  contractCase("free space is a whole number of bytes", async (calls) => {
+    const free = await calls.value<number>((done) => calls.disk.freeBytes(done));
+    assert(Number.isSafeInteger(free) && free > 0, "free bytes");
+  }),
   contractCase("folders can be synced, missing ones are not-found", async (calls) => {
     await calls.value<undefined>((done) => calls.disk.makeDirectory("a", done));
     await calls.value<undefined>((done) => calls.disk.syncDirectory("", done));

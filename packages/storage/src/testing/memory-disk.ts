@@ -40,7 +40,7 @@ export class MemoryDisk implements Disk {
   /** Consulted when a request is carried out. */
   fault: FaultPlan | undefined;
   /** Space for new bytes; allocations and growing writes beyond it fail with `no-space`. */
-  freeBytes: number = Number.MAX_SAFE_INTEGER;
+  spaceBytes: number = Number.MAX_SAFE_INTEGER;
 
   /** Requests that wait. */
   get pending(): number {
@@ -179,7 +179,9 @@ export class MemoryDisk implements Disk {
     this.#later("remove", path, done, () => {
       const inside = `${path}/`;
       for (const name of [...this.#files.keys()]) {
-        if (name === path || name.startsWith(inside)) this.#files.delete(name);
+        if (name !== path && !name.startsWith(inside)) continue;
+        this.spaceBytes += this.#files.get(name)?.bytes.length ?? 0;
+        this.#files.delete(name);
       }
       for (const name of [...this.#directories]) {
         if (name === path || name.startsWith(inside)) this.#directories.delete(name);
@@ -202,6 +204,10 @@ export class MemoryDisk implements Disk {
   list(path: string, done: DiskDone<readonly DirectoryEntry[]>): void {
     assertDiskPath(path, "directory");
     this.#later("list", path, done, () => ({ ok: true, value: this.#children(path) }));
+  }
+
+  freeBytes(done: DiskDone<number>): void {
+    this.#later("freeBytes", "", done, () => ({ ok: true, value: this.spaceBytes }));
   }
 
   syncDirectory(path: string, done: DiskDone<undefined>): void {
@@ -232,8 +238,8 @@ export class MemoryDisk implements Disk {
   #grow(file: MemoryFile, bytes: number): DiskResult<undefined> | undefined {
     const more = bytes - file.bytes.length;
     if (more <= 0) return undefined;
-    if (more > this.freeBytes) return failure("no-space", "memory disk");
-    this.freeBytes -= more;
+    if (more > this.spaceBytes) return failure("no-space", "memory disk");
+    this.spaceBytes -= more;
     const grown = new Uint8Array(bytes);
     grown.set(file.bytes);
     file.bytes = grown;

@@ -39,8 +39,6 @@ export interface WalConfig {
   readonly idleMs: number;
   /** How long after a full disk the next try to make a segment. Default 1,000. */
   readonly spaceRetryMs: number;
-  /** A file given up when the disk is full, so that a checkpoint finds room. 0: none. Default 64 MiB. */
-  readonly reserveBytes: number;
   /** `dsync`: one O_DSYNC write a group. `fdatasync`: a write, then a sync. Measured at start. */
   readonly syncMode: SyncMode;
   /** Segment files open at a time, the active one not counted. Default 64. */
@@ -78,7 +76,8 @@ export interface WalAppend {
   readonly truncateFrom?: LogIndex | undefined;
   /**
    * Consecutive, following the log's last entry; a first index at or below it voids the old suffix.
-   * Their data is written by reference and must not change before the completion.
+   * Their data is written by reference and must not change before the completion. One entry's data
+   * is at most half a segment.
    */
   readonly entries?: readonly Entry[] | undefined;
 }
@@ -208,15 +207,16 @@ export interface RecoveredGroup {
   /** Runs covering `compacted.index + 1 … last.index`, ascending; empty for an empty log. */
   readonly termRuns: readonly TermRun[];
   /**
-   * Every entry with data in a live segment. Below `compacted` only those that the state still refers
-   * to mean anything: an older, overwritten entry of the same index may stand there.
+   * Every entry with data in a live segment; none from before an installed snapshot. Up to `compacted`
+   * only those that the state still refers to, and that no body segment has, mean anything: an older,
+   * overwritten entry of the same index may stand there.
    */
   readonly placements: readonly PlacementRun[];
 }
 
 export interface WalRecovered {
   readonly groups: ReadonlyMap<GroupId, RecoveredGroup>;
-  /** Nothing was ever written in this folder. */
+  /** Nothing was ever written about any group. */
   readonly fresh: boolean;
   /** A write that a crash tore was cut; none of it had been reported durable. */
   readonly tornTail: boolean;
