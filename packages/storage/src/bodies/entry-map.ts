@@ -241,19 +241,11 @@ export class EntryMap {
     return true;
   }
 
-  /** Takes up to `limit` chunks that a checkpoint must write anew. */
-  takeDirty(limit: number): number[] {
-    const taken: number[] = [];
-    for (const number of this.#dirty) {
-      if (taken.length === limit) break;
-      taken.push(number);
-    }
-    for (const number of taken) this.#dirty.delete(number);
+  /** The chunks that a checkpoint must write anew, which then count as written. */
+  takeDirty(): readonly number[] {
+    const taken = [...this.#dirty];
+    this.#dirty.clear();
     return taken;
-  }
-
-  get dirtyChunks(): number {
-    return this.#dirty.size;
   }
 
   /** Counts a chunk as differing from the newest checkpoint. */
@@ -266,14 +258,21 @@ export class EntryMap {
     for (const number of this.#chunks.keys()) this.#dirty.add(number);
   }
 
-  /** The chunk's entries with bodies up to `upTo` as bytes; undefined if there are none. */
-  encodeChunk(number: number, upTo: number): Uint8Array | undefined {
+  /**
+   * The chunk's entries with bodies up to `upTo` as bytes; undefined if there are none. A manifest that
+   * is rewritten for an older state keeps those that are gone since.
+   */
+  encodeChunk(
+    number: number,
+    range: { readonly upTo: number; readonly keepGone: boolean },
+  ): Uint8Array | undefined {
     const chunk = this.#chunks.get(number);
     if (chunk === undefined) return undefined;
-    const last = Math.min(CHUNK_ENTRIES - 1, upTo - number * CHUNK_ENTRIES);
+    const last = Math.min(CHUNK_ENTRIES - 1, range.upTo - number * CHUNK_ENTRIES);
     const lastRow = chunk.count - 1;
-    if (lastRow >= 0 && chunk.slot(lastRow) > last) this.#dirty.add(number);
-    return chunk.encode(last);
+    const incomplete = lastRow >= 0 && chunk.slot(lastRow) > last;
+    if (incomplete || (range.keepGone && chunk.hasGone())) this.#dirty.add(number);
+    return chunk.encode(last, range.keepGone);
   }
 
   /** Adds a chunk that a checkpoint holds; false if the bytes are not one. */

@@ -147,16 +147,22 @@ export class MapChunk {
     this.#flags[row] = ((this.#flags[row] ?? 0) & ~GONE) | (gone ? GONE : 0);
   }
 
+  /** True if a row is gone. */
+  hasGone(): boolean {
+    for (let row = 0; row < this.#count; row++) if (this.isGone(row)) return true;
+    return false;
+  }
+
   /**
-   * The rows that a checkpoint keeps, as bytes: those with bodies, not gone, at or below slot `last`.
-   * Undefined if there is none.
+   * The rows that a checkpoint keeps, as bytes: those with bodies at or below slot `last`, and of those
+   * that are gone none unless `keepGone`. Undefined if there is none.
    */
-  encode(last: number): Uint8Array | undefined {
+  encode(last: number, keepGone: boolean): Uint8Array | undefined {
     const writer = new ByteWriter(4 + this.#count * 21);
     writer.u16(0);
     let kept = 0;
     for (let row = 0; row < this.#count && this.slot(row) <= last; row++) {
-      if (this.born(row) === 0 || this.isGone(row)) continue;
+      if (this.born(row) === 0 || (this.isGone(row) && !keepGone)) continue;
       kept += 1;
       writer.u16(this.slot(row));
       writer.u8(this.inBodySegment(row) ? IN_BODY_SEGMENT : 0);
