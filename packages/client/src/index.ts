@@ -1,1 +1,37 @@
-export {};
+/** The KQueuey client: queues, batches, workers. */
+export type { ErrorCode, ErrorDetails } from "@kqueuey/contract";
+export { KQueueyError } from "@kqueuey/contract";
+export type { SocketEvents, StreamSocket, Timers, Transport } from "./transport.ts";
+export type {
+  AttributeValue,
+  BatchOptions,
+  CallOptions,
+  Client,
+  ClientOptions,
+  ClusterStatus,
+  CreateQueueOptions,
+  DeadLetterPolicy,
+  Handler,
+  HandlerContext,
+  ListQueuesOptions,
+  Message,
+  MessagesOptions,
+  NewMessage,
+  NewQueueAttributes,
+  NodeStatus,
+  Queue,
+  QueueAttributeChanges,
+  QueueAttributes,
+  QueueDescription,
+  QueuePage,
+  Receipt,
+  ReceiptOutcome,
+  ReceiveOptions,
+  SendBatchOptions,
+  SendBatchResult,
+  SendFailure,
+  Sent,
+  Worker,
+  WorkerStats,
+  WorkOptions,
+} from "./types.ts";

@@ -11,7 +11,9 @@
  *
  * The client opens with a hello, the server answers with a welcome; both name protocol versions. From
  * then on the client sends requests and cancels, the server responses and errors, in any order. A cancel
- * means that nobody waits any more: the server ends the call and may answer or not.
+ * means that nobody waits any more: the server ends the call and answers it all the same, with the response if
+ * there is one already, else with the error CANCELLED. So a receive that crossed its cancel is not lost: the
+ * client gives the messages back.
  */
 import { KQueueyError } from "./errors.ts";
 import type { WireWriter } from "./wire/writer.ts";
