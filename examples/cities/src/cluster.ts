@@ -83,6 +83,21 @@ export class DemoCluster {
     throw new Error(`the cluster found no leader; its logs are in ${this.#folder}`);
   }
 
+  /** Waits until node `id` says that it is ready for requests. */
+  async ready(id: number): Promise<void> {
+    const url = `http://127.0.0.1:${this.#clientPort(id)}/readyz`;
+    const deadlineMs = performance.now() + READY_TIMEOUT_MS;
+    while (performance.now() < deadlineMs) {
+      const response = await fetch(url, { signal: AbortSignal.timeout(1_000) }).catch(
+        () => undefined,
+      );
+      await response?.text();
+      if (response?.status === 200) return;
+      await pause(100);
+    }
+    throw new Error(`node ${id} did not come back; its log is in ${this.#folder}`);
+  }
+
   /** Ends every node and removes the folder. */
   async stop(): Promise<void> {
     const ends = [...this.#nodes.values()].map(async (child) => {
