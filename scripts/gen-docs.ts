@@ -2,16 +2,18 @@
  * Writes the documents that are made from tables in the code; with `--check` it only compares, so that
  * the gate notices a table that changed without its page.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ERRORS } from "../packages/contract/src/errors.ts";
+import { describeConfig } from "../packages/server/src/config/print.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const check = process.argv.includes("--check");
 
 const pages: readonly { readonly path: string; readonly text: string }[] = [
   { path: "docs/api/errors.md", text: errorsPage() },
+  { path: "docs/operate/config.md", text: configPage() },
 ];
 
 let stale = 0;
@@ -20,8 +22,12 @@ for (const { path, text } of pages) {
   const same = existsSync(file) && readFileSync(file, "utf8") === text;
   if (same) continue;
   stale += 1;
-  if (check) console.log(`${path} is not what the code says: run npm run docs`);
-  else writeFileSync(file, text);
+  if (check) {
+    console.log(`${path} is not what the code says: run npm run docs`);
+    continue;
+  }
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
 }
 console.log(`${pages.length} generated pages, ${stale} ${check ? "stale" : "written"}`);
 process.exitCode = check && stale > 0 ? 1 : 0;
@@ -45,4 +51,33 @@ function errorsPage(): string {
     ...rows,
     "",
   ].join("\n");
+}
+
+function configPage(): string {
+  return [
+    "# Configuration",
+    "",
+    "Generated from `packages/server/src/config/spec.ts` by `npm run docs`; edit the table there.",
+    "",
+    "A node takes its configuration from flags of `kqueuey serve`, from variables, and from a YAML file",
+    "(`--config FILE` or `KQUEUEY_CONFIG`) whose keys are those of the first column. A flag wins over a",
+    "variable, a variable over the file, the file over the default. Everything that is wrong is said at",
+    "once, by name, and the node does not start.",
+    "",
+    "```yaml",
+    "clusterId: orders",
+    "nodeId: 1",
+    "clientListen: 10.0.0.1:9324",
+    "peerListen: 10.0.0.1:9325",
+    "peers: 1@10.0.0.1:9325,2@10.0.0.2:9325,3@10.0.0.3:9325",
+    "storageDirectory: /var/lib/kqueuey",
+    "```",
+    "",
+    "Lengths of time take `ms`, `s`, `m`, `h`; sizes take `KiB`, `MiB`, `GiB`.",
+    "",
+    describeConfig(),
+  ]
+    .join("\n")
+    .trimEnd()
+    .concat("\n");
 }
