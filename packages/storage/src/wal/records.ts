@@ -35,6 +35,10 @@ const SKIPPABLE_FROM = 128;
 const PREFIX_BYTES = 6;
 /** Directory bytes of one entry. */
 export const ENTRY_RECORD_BYTES: number = PREFIX_BYTES + 24;
+/** Directory bytes of one extent. */
+export const EXTENT_RECORD_BYTES: number = PREFIX_BYTES + 32;
+/** Directory bytes of one given-back segment. */
+export const RECLAIMED_RECORD_BYTES: number = PREFIX_BYTES + 4;
 /** A path in a marker is no longer than this, in bytes. */
 export const MARKER_PATH_BYTES_MAX = 1024;
 
