@@ -1,6 +1,6 @@
 /**
  * A load process. It is told what to do by its parent's first message and answers with what it
- * measured. It uses the client as any program would.
+ * measured. It uses the client, as a program of any user would.
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
