@@ -1,0 +1,182 @@
+/**
+ * The follower's side of a snapshot transfer: asks for the pieces it lacks, a few at a time, and
+ * installs them when all are here. What was received survives a broken connection and a restart.
+ */
+import type { MonotonicMs, NodeId, Term } from "@kqueuey/base";
+import { equalBytes } from "@kqueuey/base";
+import type { CheckpointMeta, GroupStore, SnapshotInstaller, StoreFailure } from "@kqueuey/storage";
+import type { SnapshotMessage } from "./wire/snapshot-message.ts";
+
+/** Pieces asked for and not yet here. */
+const WINDOW_PIECES = 4;
+/** A piece that did not come for this long is asked for again. */
+const PATIENCE_MS = 2_000;
+
+export interface SnapshotReceivingOutside {
+  readonly store: GroupStore;
+  send(to: NodeId, message: SnapshotMessage): void;
+  later(task: () => void): void;
+  /** About to replace the state: false when raft is past it by now. */
+  begin(meta: CheckpointMeta): boolean;
+  /** After `begin`: it did not come to that. */
+  aborted(): void;
+  /** The snapshot is this group's durable state now; load it. */
+  installed(meta: CheckpointMeta): void;
+  failed(failure: StoreFailure): void;
+}
+
+interface Transfer {
+  readonly from: NodeId;
+  readonly installer: SnapshotInstaller;
+  /** Piece -> when it was asked for. */
+  readonly asked: Map<number, MonotonicMs>;
+  nextPiece: number;
+  installing: boolean;
+}
+
+export class SnapshotReceiving {
+  readonly #outside: SnapshotReceivingOutside;
+  #transfer: Transfer | undefined;
+  #opening = false;
+
+  constructor(outside: SnapshotReceivingOutside) {
+    this.#outside = outside;
+  }
+
+  /** True from an offer until the state was replaced or the transfer given up. */
+  get busy(): boolean {
+    return this.#opening || this.#transfer !== undefined;
+  }
+
+  /** The leader speaks. `currentTerm` and `appliedIndex` guard against offers that came late. */
+  onMessage(
+    from: NodeId,
+    message: SnapshotMessage,
+    now: { readonly ms: MonotonicMs; readonly term: Term; readonly applied: number },
+  ): void {
+    switch (message.kind) {
+      case "offer":
+        if (message.term >= now.term) this.#offered(from, message.manifest, now);
+        return;
+      case "piece":
+        this.#arrived(message, now.ms);
+        return;
+      case "gone":
+        if (this.#isCurrent(message.id)) this.#transfer = undefined;
+        return;
+      case "want":
+      case "done":
+        return;
+    }
+  }
+
+  tick(nowMs: MonotonicMs): void {
+    const transfer = this.#transfer;
+    if (transfer === undefined || transfer.installing) return;
+    for (const [piece, askedMs] of transfer.asked) {
+      if (nowMs - askedMs > PATIENCE_MS) this.#want(transfer, piece, nowMs);
+    }
+    this.#ask(transfer, nowMs);
+  }
+
+  #offered(
+    from: NodeId,
+    manifest: Uint8Array,
+    now: { readonly ms: MonotonicMs; readonly applied: number },
+  ): void {
+    if (this.#opening || this.#transfer?.installing === true) return;
+    this.#opening = true;
+    this.#transfer = undefined;
+    this.#outside.store.beginInstall(manifest.slice(), (result) => {
+      this.#outside.later(() => {
+        this.#opening = false;
+        if (!result.ok) {
+          this.#outside.failed(result.failure);
+          return;
+        }
+        const installer = result.value;
+        if (installer.meta.index <= now.applied) {
+          // We are past it already: raft's next append says so by itself.
+          installer.abort();
+          this.#outside.send(from, { kind: "done", id: installer.id, installed: false });
+          return;
+        }
+        const transfer: Transfer = {
+          from,
+          installer,
+          asked: new Map(),
+          nextPiece: 0,
+          installing: false,
+        };
+        this.#transfer = transfer;
+        this.#ask(transfer, now.ms);
+      });
+    });
+  }
+
+  #arrived(
+    message: { readonly id: Uint8Array; readonly piece: number; readonly bytes: Uint8Array },
+    nowMs: MonotonicMs,
+  ): void {
+    const transfer = this.#transfer;
+    if (transfer === undefined || !this.#isCurrent(message.id)) return;
+    if (!transfer.asked.has(message.piece)) return;
+    const { piece } = message;
+    transfer.installer.accept(piece, message.bytes, (result) => {
+      this.#outside.later(() => {
+        if (this.#transfer !== transfer) return;
+        if (!result.ok) {
+          this.#transfer = undefined;
+          this.#outside.failed(result.failure);
+          return;
+        }
+        if (result.value.accepted) transfer.asked.delete(piece);
+        else this.#want(transfer, piece, nowMs);
+        this.#ask(transfer, nowMs);
+      });
+    });
+  }
+
+  #ask(transfer: Transfer, nowMs: MonotonicMs): void {
+    if (transfer.installing) return;
+    while (transfer.asked.size < WINDOW_PIECES) {
+      const piece = transfer.installer.nextMissing(transfer.nextPiece);
+      if (piece === undefined) break;
+      transfer.nextPiece = piece + 1;
+      this.#want(transfer, piece, nowMs);
+    }
+    if (transfer.asked.size === 0 && transfer.installer.missingCount === 0) this.#install(transfer);
+  }
+
+  #want(transfer: Transfer, piece: number, nowMs: MonotonicMs): void {
+    transfer.asked.set(piece, nowMs);
+    this.#outside.send(transfer.from, { kind: "want", id: transfer.installer.id, piece });
+  }
+
+  #install(transfer: Transfer): void {
+    const { installer } = transfer;
+    if (!this.#outside.begin(installer.meta)) {
+      this.#transfer = undefined;
+      installer.abort();
+      this.#outside.send(transfer.from, { kind: "done", id: installer.id, installed: false });
+      return;
+    }
+    transfer.installing = true;
+    installer.install((result) => {
+      this.#outside.later(() => {
+        this.#transfer = undefined;
+        if (!result.ok) {
+          this.#outside.aborted();
+          this.#outside.failed(result.failure);
+          return;
+        }
+        this.#outside.installed(result.value);
+        this.#outside.send(transfer.from, { kind: "done", id: installer.id, installed: true });
+      });
+    });
+  }
+
+  #isCurrent(id: Uint8Array): boolean {
+    return this.#transfer !== undefined && equalBytes(this.#transfer.installer.id, id);
+  }
+}
