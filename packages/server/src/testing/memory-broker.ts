@@ -3,6 +3,7 @@
  * the engine's semantics (leases, delays, redeliveries first, dead letters, retention, long polls,
  * request ids, undelivered grants) in the plainest form, under a clock that the test gives.
  */
+import { encodeUtf8 } from "@kqueuey/base";
 import { KQueueyError } from "@kqueuey/contract";
 import type {
   Broker,
@@ -164,6 +165,10 @@ export class MemoryBroker implements Broker {
     const known = key === undefined ? undefined : this.#sends.get(key);
     if (known !== undefined && nowMs - known.atMs < REQUEST_WINDOW_MS) return known.results;
     const results = messages.map((message): SendResult => {
+      if (messageBytes(message) > queue.attributes.maximumMessageBytes) {
+        const text = `a message has at most ${queue.attributes.maximumMessageBytes} bytes`;
+        return { ok: false, error: new KQueueyError("MESSAGE_TOO_LARGE", text) };
+      }
       const sent = queue.send(nowMs, context.principal, message);
       return { ok: true, messageId: sent.messageId, sequence: sent.sequence };
     });
@@ -358,6 +363,15 @@ export class MemoryBroker implements Broker {
     const delayMs = Math.max(0, nextMs - this.#clock.nowMs());
     this.#cancelWake = this.#clock.schedule(delayMs, () => this.#wake());
   }
+}
+
+/** Body, and name, type and value of every attribute. */
+function messageBytes(message: NewMessage): number {
+  let bytes = message.body.length;
+  for (const { name, type, value } of message.attributes) {
+    bytes += encodeUtf8(name).length + encodeUtf8(type).length + value.length;
+  }
+  return bytes;
 }
 
 function queueNotFound(name: string): KQueueyError {

@@ -1,0 +1,14 @@
+import { must } from "@kqueuey/base";
+import { NO_OUTPUT, type SqsAction } from "./call.ts";
+import { queueNameOf } from "./queue-url.ts";
+import { readVisibilityChange, visibilityRefusal } from "./visibility-timeout.ts";
+
+/** ChangeMessageVisibility: counts from now; 0 makes the message available at once. */
+export const changeMessageVisibility: SqsAction = async (call, input) => {
+  const queue = queueNameOf(input);
+  const change = readVisibilityChange(input);
+  const results = await call.broker.extend(call.context, queue, [change]);
+  const refusal = visibilityRefusal(change, must(results[0], "a receipt has a result"));
+  if (refusal !== undefined) throw refusal;
+  return NO_OUTPUT;
+};

@@ -1,0 +1,67 @@
+/**
+ * The MD5 digests that clients check. Over attributes: sorted by name, each as length and name, length
+ * and type (label included), one byte for how the value travels (1 text, 2 binary), length and value;
+ * lengths are 4 bytes, big-endian. Source: Amazon SQS Developer Guide, "Calculating the MD5 message
+ * digest for message attributes".
+ */
+import { encodeUtf8 } from "@kqueuey/base";
+import type { MessageAttribute } from "../../broker.ts";
+import type { Digests } from "../../digests.ts";
+
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, "0"),
+);
+
+/** Lower-case hex of a digest. */
+export function hexOf(digest: Uint8Array): string {
+  let text = "";
+  for (const byte of digest) text += HEX[byte] ?? "";
+  return text;
+}
+
+/** Hex MD5 over `attributes` (at least one), in whatever order they come. */
+export function attributesDigest(
+  digests: Digests,
+  attributes: readonly MessageAttribute[],
+): string {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  const add = (bytes: Uint8Array): void => {
+    parts.push(bytes);
+    length += bytes.length;
+  };
+  const addWithLength = (bytes: Uint8Array): void => {
+    add(bigEndian(bytes.length));
+    add(bytes);
+  };
+  for (const { name, type, value } of [...attributes].sort(byName)) {
+    addWithLength(encodeUtf8(name));
+    addWithLength(encodeUtf8(type));
+    add(isBinary(type) ? BINARY : TEXT);
+    addWithLength(value);
+  }
+  const joined = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return hexOf(digests.md5(joined));
+}
+
+/** Whether values of `type` are bytes rather than text: "Binary", with a label or without. */
+export function isBinary(type: string): boolean {
+  return type === "Binary" || type.startsWith("Binary.");
+}
+
+const TEXT = new Uint8Array([1]);
+const BINARY = new Uint8Array([2]);
+
+/** Names hold no surrogates, so code units are in the order of the UTF-8 bytes. */
+function byName(a: MessageAttribute, b: MessageAttribute): number {
+  return a.name < b.name ? -1 : 1;
+}
+
+function bigEndian(value: number): Uint8Array {
+  return new Uint8Array([value >>> 24, value >>> 16, value >>> 8, value]);
+}

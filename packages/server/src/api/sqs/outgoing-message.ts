@@ -1,0 +1,132 @@
+/** A message to send: its members checked, its digests made, its size counted. Used by single sends and batches. */
+import { decodeUtf8, encodeUtf8 } from "@kqueuey/base";
+import type { KQueueyError } from "@kqueuey/contract";
+import type { MessageAttribute, NewMessage } from "../../broker.ts";
+import { sqsErrorOf } from "./broker-errors.ts";
+import type { SqsCall } from "./call.ts";
+import { ALLOWED_CHARACTERS, hasAllowedCharacters } from "./characters.ts";
+import { invalidParameter, SqsError } from "./errors.ts";
+import { type Members, optionalInteger, optionalText, requiredText } from "./input.ts";
+import {
+  attributesBytes,
+  isTraceHeader,
+  readMessageAttributes,
+  readTraceAttribute,
+} from "./message-attributes.ts";
+import { attributesDigest, hexOf } from "./message-digest.ts";
+
+/** Of a queue, and of a whole batch. */
+export const MESSAGE_BYTES_MAX = 1_048_576;
+const DELAY_SECONDS_MAX = 900;
+
+/** A checked message and what its answer will say of it. */
+export interface OutgoingMessage {
+  readonly message: NewMessage;
+  /** Body and attributes: what counts against the queue's maximum. */
+  readonly bytes: number;
+  /** The digests, in the members that the answer has. */
+  readonly digests: Members;
+}
+
+/** Reads MessageBody, DelaySeconds, MessageAttributes and MessageSystemAttributes; throws `SqsError`. */
+export function readOutgoingMessage(call: SqsCall, input: Members): OutgoingMessage {
+  const text = requiredText(input, "MessageBody");
+  checkFifoMembers(input);
+  const delaySeconds = optionalInteger(input, "DelaySeconds");
+  if (delaySeconds !== undefined && (delaySeconds < 0 || delaySeconds > DELAY_SECONDS_MAX)) {
+    throw invalidParameter(
+      "DelaySeconds",
+      delaySeconds,
+      `DelaySeconds must be >= 0 and <= ${DELAY_SECONDS_MAX}.`,
+    );
+  }
+  if (!hasAllowedCharacters(text)) {
+    throw new SqsError(
+      "InvalidMessageContents",
+      `Invalid characters found. Valid unicode characters are ${ALLOWED_CHARACTERS}`,
+    );
+  }
+  const attributes = readMessageAttributes(input);
+  const trace = readTraceAttribute(input);
+  const body = encodeUtf8(text);
+  const bodyMd5 = call.digests.md5(body);
+  const traceHeader = trace === undefined ? call.traceHeader : decodeUtf8(trace.value);
+  return {
+    message: {
+      body,
+      bodyMd5,
+      attributes,
+      ...(delaySeconds === undefined ? {} : { delayMs: delaySeconds * 1_000 }),
+      ...(traceHeader === undefined ? {} : { traceHeader }),
+    },
+    bytes: body.length + attributesBytes(attributes),
+    digests: writeDigests(call, bodyMd5, { attributes, trace }),
+  };
+}
+
+function writeDigests(
+  call: SqsCall,
+  bodyMd5: Uint8Array,
+  given: {
+    readonly attributes: readonly MessageAttribute[];
+    readonly trace: MessageAttribute | undefined;
+  },
+): Members {
+  const { attributes, trace } = given;
+  return {
+    MD5OfMessageBody: hexOf(bodyMd5),
+    ...(attributes.length === 0
+      ? {}
+      : { MD5OfMessageAttributes: attributesDigest(call.digests, attributes) }),
+    ...(trace === undefined
+      ? {}
+      : { MD5OfMessageSystemAttributes: attributesDigest(call.digests, [trace]) }),
+  };
+}
+
+/** What FIFO queues and fair queues need, and this version has not: refused rather than dropped. */
+function checkFifoMembers(input: Members): void {
+  const duplicate = optionalText(input, "MessageDeduplicationId");
+  if (duplicate !== undefined) {
+    throw invalidParameter(
+      "MessageDeduplicationId",
+      duplicate,
+      "The request includes a parameter that is not valid for this queue type.",
+    );
+  }
+  const group = optionalText(input, "MessageGroupId");
+  if (group === undefined) return;
+  if (!/^[!-~]{1,128}$/.test(group)) {
+    throw invalidParameter(
+      "MessageGroupId",
+      group,
+      "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.",
+    );
+  }
+  throw new SqsError(
+    "UnsupportedOperation",
+    "This version of KQueuey has no message groups: send without MessageGroupId.",
+  );
+}
+
+/** The HTTP header that stands in for an AWSTraceHeader attribute; one that is too long is ignored. */
+export function usableTraceHeader(header: string | undefined): string | undefined {
+  if (header === undefined || !hasAllowedCharacters(header)) return undefined;
+  return isTraceHeader(encodeUtf8(header)) ? header : undefined;
+}
+
+/** A refused message in the words of SQS; the limit named is the queue's own. */
+export async function refusedMessage(
+  call: SqsCall,
+  queue: string,
+  refusal: { readonly error: KQueueyError | "too-large"; readonly inBatch: boolean },
+): Promise<SqsError> {
+  const { error, inBatch } = refusal;
+  if (error !== "too-large" && error.code !== "MESSAGE_TOO_LARGE") return sqsErrorOf(error);
+  const { attributes } = await call.broker.describeQueue(call.context, queue);
+  const what = inBatch ? "cannot be validated" : "are invalid";
+  return new SqsError(
+    "InvalidParameterValue",
+    `One or more parameters ${what}. Reason: Message must be shorter than ${attributes.maximumMessageBytes} bytes.`,
+  );
+}

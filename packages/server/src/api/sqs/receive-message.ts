@@ -1,0 +1,130 @@
+import { decodeUtf8, encodeUtf8 } from "@kqueuey/base";
+import type { Delivery, ReceivedMessage, ReceiveOptions } from "../../broker.ts";
+import {
+  type AttributeSelection,
+  readAttributeSelection,
+  readSystemSelection,
+  type SystemSelection,
+} from "./attribute-selection.ts";
+import type { SqsAction, SqsCall } from "./call.ts";
+import { invalidParameter } from "./errors.ts";
+import { type Members, optionalInteger } from "./input.ts";
+import { writeMessageAttributes } from "./message-attributes.ts";
+import { attributesDigest, hexOf } from "./message-digest.ts";
+import { queueArn, queueNameOf } from "./queue-url.ts";
+import { checkVisibilityTimeout } from "./visibility-timeout.ts";
+
+const MESSAGES_MAX = 10;
+const WAIT_SECONDS_MAX = 20;
+
+/** ReceiveMessage, waiting for a first message when asked to. */
+export const receiveMessage: SqsAction = async (call, input) => {
+  const queue = queueNameOf(input);
+  const options = readOptions(input);
+  const selections: Selections = {
+    system: readSystemSelection(input),
+    user: readAttributeSelection(input),
+  };
+  const delivery = await call.broker.receive(call.context, queue, options);
+  if (delivery.messages.length === 0) {
+    delivery.written();
+    return { output: {} };
+  }
+  return { output: writeDelivery(call, delivery, selections), delivery };
+};
+
+interface Selections {
+  readonly system: SystemSelection;
+  readonly user: AttributeSelection;
+}
+
+function readOptions(input: Members): ReceiveOptions {
+  const maxMessages = optionalInteger(input, "MaxNumberOfMessages") ?? 1;
+  if (maxMessages < 1 || maxMessages > MESSAGES_MAX) {
+    throw invalidParameter(
+      "MaxNumberOfMessages",
+      maxMessages,
+      `Must be between 1 and ${MESSAGES_MAX}, if provided.`,
+    );
+  }
+  const waitSeconds = optionalInteger(input, "WaitTimeSeconds");
+  if (waitSeconds !== undefined && (waitSeconds < 0 || waitSeconds > WAIT_SECONDS_MAX)) {
+    throw invalidParameter(
+      "WaitTimeSeconds",
+      waitSeconds,
+      `Must be >= 0 and <= ${WAIT_SECONDS_MAX}, if provided.`,
+    );
+  }
+  const visibilitySeconds = optionalInteger(input, "VisibilityTimeout");
+  if (visibilitySeconds !== undefined) checkVisibilityTimeout(visibilitySeconds);
+  return {
+    maxMessages,
+    ...(visibilitySeconds === undefined ? {} : { visibilityTimeoutMs: visibilitySeconds * 1_000 }),
+    ...(waitSeconds === undefined ? {} : { waitMs: waitSeconds * 1_000 }),
+  };
+}
+
+/** The answer's members; a fault while writing gives the messages back before it is reported. */
+function writeDelivery(call: SqsCall, delivery: Delivery, selections: Selections): Members {
+  try {
+    return {
+      Messages: delivery.messages.map((message) => writeMessage(call, message, selections)),
+    };
+  } catch (error) {
+    delivery.undelivered();
+    throw error;
+  }
+}
+
+function writeMessage(call: SqsCall, message: ReceivedMessage, selections: Selections): Members {
+  const { text, md5 } = writeBody(call, message);
+  const attributes = selections.user(message.attributes);
+  const system = writeSystemAttributes(call, message, selections.system);
+  return {
+    MessageId: message.messageId,
+    ReceiptHandle: message.receiptHandle,
+    MD5OfBody: md5,
+    Body: text,
+    ...(Object.keys(system).length === 0 ? {} : { Attributes: system }),
+    // The digest covers what is returned, not what is stored.
+    ...(attributes.length === 0
+      ? {}
+      : {
+          MD5OfMessageAttributes: attributesDigest(call.digests, attributes),
+          MessageAttributes: writeMessageAttributes(attributes),
+        }),
+  };
+}
+
+const lossyDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** The native API can send bytes that are no text: SQS shows U+FFFD in their place, under a digest that fits. */
+function writeBody(call: SqsCall, message: ReceivedMessage): { text: string; md5: string } {
+  const { body, bodyMd5 } = message;
+  const text = decodeUtf8(body);
+  if (text !== undefined) return { text, md5: hexOf(bodyMd5 ?? call.digests.md5(body)) };
+  const replaced = lossyDecoder.decode(body);
+  return { text: replaced, md5: hexOf(call.digests.md5(encodeUtf8(replaced))) };
+}
+
+function writeSystemAttributes(
+  call: SqsCall,
+  message: ReceivedMessage,
+  isAsked: SystemSelection,
+): Readonly<Record<string, string>> {
+  const written: Record<string, string> = {};
+  const add = (name: string, value: string | number | undefined): void => {
+    if (value !== undefined && isAsked(name)) written[name] = String(value);
+  };
+  const source = message.deadLetterSource;
+  add("SenderId", message.sender);
+  add("SentTimestamp", message.sentAtMs);
+  add("ApproximateReceiveCount", message.receiveCount);
+  add("ApproximateFirstReceiveTimestamp", message.firstReceivedAtMs);
+  add("AWSTraceHeader", message.traceHeader);
+  add(
+    "DeadLetterQueueSourceArn",
+    source === undefined ? undefined : queueArn(call.identity, source),
+  );
+  return written;
+}

@@ -1,0 +1,69 @@
+import { encodeUtf8, must } from "@kqueuey/base";
+import {
+  type BatchEntry,
+  batchAnswer,
+  type EntryOutcome,
+  performEach,
+  readEach,
+  readEntries,
+} from "./batch.ts";
+import type { SqsAction, SqsCall } from "./call.ts";
+import { SqsError } from "./errors.ts";
+import {
+  MESSAGE_BYTES_MAX,
+  type OutgoingMessage,
+  readOutgoingMessage,
+  refusedMessage,
+} from "./outgoing-message.ts";
+import { queueNameOf } from "./queue-url.ts";
+
+/** SendMessageBatch: what is well-formed is stored by one command, in the order of the entries. */
+export const sendMessageBatch: SqsAction = async (call, input) => {
+  const queue = queueNameOf(input);
+  const entries = readEntries(input, "SendMessageBatchRequestEntry");
+  const items = readEach(entries, (entry) => readOutgoingMessage(call, entry));
+  checkTotal(entries, items);
+  const outcomes = await performEach({ call, queue }, items, (messages) =>
+    sendAll(call, queue, messages),
+  );
+  return batchAnswer(entries, outcomes);
+};
+
+/** The bytes of all entries, those that will fail included, must fit in one message's maximum. */
+function checkTotal(
+  entries: readonly BatchEntry[],
+  items: readonly (OutgoingMessage | SqsError)[],
+): void {
+  let bytes = 0;
+  entries.forEach((entry, at) => {
+    const item = must(items[at], "every entry was read");
+    if (!(item instanceof SqsError)) bytes += item.bytes;
+    else if (typeof entry.input["MessageBody"] === "string") {
+      bytes += encodeUtf8(entry.input["MessageBody"]).length;
+    }
+  });
+  if (bytes <= MESSAGE_BYTES_MAX) return;
+  throw new SqsError(
+    "BatchRequestTooLong",
+    `Batch requests cannot be longer than ${MESSAGE_BYTES_MAX} bytes. You have sent ${bytes} bytes.`,
+  );
+}
+
+async function sendAll(
+  call: SqsCall,
+  queue: string,
+  outgoing: readonly OutgoingMessage[],
+): Promise<readonly EntryOutcome[]> {
+  const messages = outgoing.map(({ message }) => message);
+  const results = await call.broker.send(call.context, queue, messages);
+  const outcomes: EntryOutcome[] = [];
+  for (const [at, { digests }] of outgoing.entries()) {
+    const result = must(results[at], "every message has a result");
+    outcomes.push(
+      result.ok
+        ? { MessageId: result.messageId, ...digests }
+        : await refusedMessage(call, queue, { error: result.error, inBatch: true }),
+    );
+  }
+  return outcomes;
+}
