@@ -20,6 +20,9 @@ export type TransferResult =
       readonly reason: "not-leader" | "not-a-voter" | "transferring" | "no-target";
     };
 
+/** Why a leader should not lead now. */
+export type StepDownReason = "slow-disk" | "loop-delay" | "shutdown";
+
 /** One step of a membership change; several in one change go through joint consensus. */
 export type MemberChange =
   /** A node that becomes a voter by itself once it has caught up. */

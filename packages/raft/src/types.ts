@@ -106,9 +106,9 @@ export interface LogPosition {
   readonly term: Term;
 }
 
-/** Entries from `first` on, up to the next run, have this term. */
+/** Entries from `from` on, up to the next run, have this term. */
 export interface TermRun {
-  readonly first: LogIndex;
+  readonly from: LogIndex;
   readonly term: Term;
 }
 
@@ -132,23 +132,23 @@ export interface RecordedMatch {
   readonly match: LogIndex;
 }
 
-/** What storage found at start. The log holds the entries after `snapshot.index` up to `lastIndex`. */
+/** What storage found at start. The log holds the entries after `base.index` up to `lastIndex`. */
 export interface RaftInitial {
   readonly hardState: HardState;
-  /** The last entry covered by the durable checkpoint; (0, 0) when there is none. */
-  readonly snapshot: LogPosition;
-  /** The membership in force at `snapshot.index`. */
-  readonly membership: MembershipAt;
-  /** The entries of kind `membership` after `snapshot.index`, ascending. */
-  readonly membershipEntries: readonly Entry[];
-  /** The terms of the log after `snapshot.index`, ascending; empty when the log is. */
+  /** The log begins after this entry; (0, 0) when it begins at 1. */
+  readonly base: LogPosition;
+  /** The terms of the log after `base.index`, ascending; empty when the log is. */
   readonly termRuns: readonly TermRun[];
-  /** `snapshot.index` when the log is empty. */
+  /** `base.index` when the log is empty. */
   readonly lastIndex: LogIndex;
   /** The newest entries if storage has them at hand: contiguous, ending at `lastIndex`; may be empty. */
   readonly tail: readonly Entry[];
-  /** Up to where the state machine is; `snapshot.index` or more. `committed` goes on after it. */
+  /** Up to where the state machine is: `base.index … lastIndex`. `committed` goes on after it. */
   readonly applied: LogIndex;
+  /** The membership in force at `applied`, as the checkpoint kept it. */
+  readonly membership: MembershipAt;
+  /** All entries of kind `membership` after `applied`, ascending (earlier ones are ignored). */
+  readonly membershipEntries: readonly Entry[];
   /**
    * The number of this process start: 1 … 2^53 - 1, kept in the data directory and raised at every
    * start by a random step of 1 … 2^32 (an empty directory begins at a random one too). Random steps
