@@ -52,7 +52,8 @@ export function createConnectHandler(broker: Broker, options: ConnectOptions): N
   return (request, response) => {
     const path = request.url?.split("?", 1)[0] ?? "";
     const handler = handlers.get(path) ?? unknownMethod(path);
-    serve({ request, response, handler, budget }).catch((error: unknown) => {
+    const { bodyBytesMax } = options;
+    serve({ request, response, handler, budget, bodyBytesMax }).catch((error: unknown) => {
       // The caller hung up, or its connection broke: there is nobody to tell.
       if (!response.writableEnded) response.destroy(error instanceof Error ? error : undefined);
     });
@@ -64,6 +65,7 @@ interface Exchange {
   readonly response: NodeServerResponse;
   readonly handler: UniversalHandlerFn;
   readonly budget: BodyBudget;
+  readonly bodyBytesMax: number;
 }
 
 async function serve(exchange: Exchange): Promise<void> {
@@ -75,9 +77,9 @@ async function serve(exchange: Exchange): Promise<void> {
     const body = countedBody(request, response, exchange.budget);
     answer = await completed(await handler({ ...universal, body }));
   } catch (error) {
-    request.resume();
     answer = refused(400, malformedHead(error));
   }
+  await readRest(request, exchange.bodyBytesMax);
   await universalResponseToNodeResponse(answer, response);
 }
 
@@ -119,7 +121,8 @@ async function* countedBody(
     over = true;
     budget.give(taken);
   });
-  for await (const chunk of request) {
+  // A loop over the request itself would destroy it, and its socket, when it is left early.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     if (!(chunk instanceof Uint8Array)) continue;
     if (!over) {
       if (!budget.take(chunk.length)) throw throttled();
@@ -127,6 +130,24 @@ async function* countedBody(
     }
     yield chunk;
   }
+}
+
+/**
+ * Reads what is left of a body that was refused, to throw it away: a client that is still writing would
+ * not see the answer. One that goes on for four times the bound is cut off.
+ */
+function readRest(request: NodeServerRequest, bodyBytesMax: number): Promise<void> {
+  if (request.readableEnded || request.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    let bytes = 0;
+    request.on("data", (chunk: Uint8Array) => {
+      bytes += chunk.length;
+      if (bytes > 4 * bodyBytesMax) request.destroy();
+    });
+    request.on("end", () => resolve());
+    request.on("error", () => resolve());
+    request.on("close", () => resolve());
+  });
 }
 
 function throttled(): Error {

@@ -28,6 +28,8 @@ export const STREAM_LIMITS: StreamLimits = {
 export interface StreamEndpointOptions {
   readonly node: StreamNode;
   readonly limits?: Partial<StreamLimits>;
+  /** A clock whose differences count; the host's unless given. */
+  readonly monotonicMs?: () => number;
   /** Told of every error that should not have happened. */
   readonly onFault: (error: unknown, method: string) => void;
 }
@@ -55,7 +57,7 @@ export class StreamEndpoint {
       limits: { ...STREAM_LIMITS, ...options.limits },
       calls: createStreamCalls(broker),
       writer: new WireWriter(),
-      monotonicMs: () => performance.now(),
+      monotonicMs: options.monotonicMs ?? (() => performance.now()),
       onFault: options.onFault,
     };
     this.#timer = setInterval(() => this.sweep(), SWEEP_INTERVAL_MS);
