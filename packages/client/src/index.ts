@@ -1,6 +1,7 @@
 /** The KQueuey client: queues, batches, workers. */
 export type { ErrorCode, ErrorDetails } from "@kqueuey/contract";
 export { KQueueyError } from "@kqueuey/contract";
+export { createClient } from "./client.ts";
 export type { SocketEvents, StreamSocket, Timers, Transport } from "./transport.ts";
 export type {
   AttributeValue,

@@ -20,7 +20,7 @@ export interface BatchOptions {
   readonly lingerMs?: number;
   /** Batches of one queue under way at a time: 1 to 64; 4 by default. */
   readonly maxInFlight?: number;
-  /** Body bytes of one queue that wait to be sent before `send` makes its caller wait; 16 MiB by default. */
+  /** Body bytes of one queue that may wait to be sent; past it `send` is refused with THROTTLED. 64 MiB by default. */
   readonly maxPendingBytes?: number;
 }
 

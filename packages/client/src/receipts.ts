@@ -1,0 +1,189 @@
+/**
+ * Tombstones, extensions and releases of one queue. Single ones are gathered into batches without a
+ * promise each; lists go in batches of their own.
+ */
+import {
+  decodeReceiptResponse,
+  encodeExtendRequest,
+  encodeReleaseRequest,
+  encodeTombstoneRequest,
+  type HotIndexedReceiptResult,
+  KQueueyError,
+  METHOD,
+  RELAXED_LIMITS,
+  type WireWriter,
+} from "@kqueuey/contract";
+import { Batcher } from "./batcher.ts";
+import type { Call, Caller } from "./caller.ts";
+import type { RequestIds } from "./request-ids.ts";
+import type { CallOptions, ReceiptOutcome } from "./types.ts";
+
+/** What is done to a delivery. */
+export type ReceiptAction = "tombstone" | "extend" | "release";
+
+/** One delivery and what it is to get; told once what became of it. */
+export interface ReceiptEntry {
+  readonly receiptHandle: string;
+  /** Lease from now on (extend), delay (release); not used by tombstones. In ms. */
+  readonly ms: number;
+  /** `sentMs`: monotonic time before which the node had not acted. */
+  settle(outcome: ReceiptOutcome, sentMs: number): void;
+}
+
+interface BatchAnswer {
+  readonly exceptions: readonly HotIndexedReceiptResult[];
+  readonly sentMs: number;
+}
+
+const EFFECTIVE: ReceiptOutcome = { outcome: "effective" };
+const BATCH_MAX = RELAXED_LIMITS.batchEntries.max;
+/** Batches of one kind under way at a time. */
+const IN_FLIGHT_MAX = 4;
+const LINGER_MS = 2;
+/** Handles wait as long as their messages are held, which is bounded elsewhere; this stops a runaway. */
+const PENDING_BYTES_MAX = 67_108_864;
+
+/** The three kinds of calls about deliveries of one queue. */
+export class Receipts {
+  readonly #queue: string;
+  readonly #caller: Caller;
+  readonly #ids: RequestIds;
+  readonly #batchers: { readonly [A in ReceiptAction]: Batcher<ReceiptEntry> };
+
+  constructor(queue: string, caller: Caller, ids: RequestIds) {
+    this.#queue = queue;
+    this.#caller = caller;
+    this.#ids = ids;
+    const batcher = (action: ReceiptAction) =>
+      new Batcher<ReceiptEntry>(
+        caller.timers,
+        {
+          maxEntries: BATCH_MAX,
+          maxBytes: Number.POSITIVE_INFINITY,
+          lingerMs: LINGER_MS,
+          maxInFlight: IN_FLIGHT_MAX,
+          maxPendingBytes: PENDING_BYTES_MAX,
+        },
+        (entries, done) => this.#runBatch(action, entries, done),
+      );
+    this.#batchers = {
+      tombstone: batcher("tombstone"),
+      extend: batcher("extend"),
+      release: batcher("release"),
+    };
+  }
+
+  /** Gathers `entry` into the next batch of its kind. */
+  add(action: ReceiptAction, entry: ReceiptEntry): void {
+    if (this.#batchers[action].add(entry, entry.receiptHandle.length)) return;
+    const message = "too many tombstones, extensions or releases wait in this client; await some";
+    const error = new KQueueyError("THROTTLED", message);
+    entry.settle({ outcome: "error", error }, this.#caller.timers.nowMs());
+  }
+
+  /** Does it to all of them, in batches; answers in their order. Throws when a whole batch fails. */
+  async all(
+    action: ReceiptAction,
+    entries: readonly { readonly receiptHandle: string; readonly ms: number }[],
+    options: CallOptions,
+  ): Promise<ReceiptOutcome[]> {
+    const outcomes: ReceiptOutcome[] = entries.map(() => EFFECTIVE);
+    const batches: Promise<void>[] = [];
+    for (let start = 0; start < entries.length; start += BATCH_MAX) {
+      const batch = entries.slice(start, start + BATCH_MAX);
+      const answer = this.#caller.call(this.#call(action, batch), options);
+      batches.push(
+        answer.then(({ exceptions }) => {
+          for (const result of exceptions) outcomes[start + result.index] = toOutcome(result);
+        }),
+      );
+    }
+    await allSettledOrThrow(batches);
+    return outcomes;
+  }
+
+  /** Resolves when nothing waits and nothing is under way. */
+  async idle(): Promise<void> {
+    const { tombstone, extend, release } = this.#batchers;
+    await Promise.all([tombstone.idle(), extend.idle(), release.idle()]);
+  }
+
+  #runBatch(action: ReceiptAction, entries: ReceiptEntry[], done: () => void): void {
+    this.#caller.call(this.#call(action, entries), {}).then(
+      ({ exceptions, sentMs }) => {
+        done();
+        const byIndex = new Map(exceptions.map((result) => [result.index, result]));
+        entries.forEach((entry, index) => {
+          const exception = byIndex.get(index);
+          entry.settle(exception === undefined ? EFFECTIVE : toOutcome(exception), sentMs);
+        });
+      },
+      (thrown: unknown) => {
+        done();
+        const error = KQueueyError.from(thrown);
+        const nowMs = this.#caller.timers.nowMs();
+        for (const entry of entries) entry.settle({ outcome: "error", error }, nowMs);
+      },
+    );
+  }
+
+  #call(
+    action: ReceiptAction,
+    entries: readonly { readonly receiptHandle: string; readonly ms: number }[],
+  ): Call<BatchAnswer> {
+    const head = { queue: this.#queue, omitSuccesses: true, requestId: this.#ids.next() };
+    return {
+      method: METHOD[action],
+      queue: this.#queue,
+      mutates: true,
+      waits: false,
+      write: (writer) => writeRequest(writer, action, head, entries),
+      read: (bytes, start, facts) => ({
+        exceptions: decodeReceiptResponse(bytes, start),
+        sentMs: facts.firstSentMs,
+      }),
+    };
+  }
+}
+
+function writeRequest(
+  writer: WireWriter,
+  action: ReceiptAction,
+  head: { readonly queue: string; readonly omitSuccesses: boolean; readonly requestId: string },
+  entries: readonly { readonly receiptHandle: string; readonly ms: number }[],
+): void {
+  switch (action) {
+    case "tombstone": {
+      const receiptHandles = entries.map(({ receiptHandle }) => receiptHandle);
+      encodeTombstoneRequest(writer, { ...head, receiptHandles });
+      return;
+    }
+    case "extend":
+      encodeExtendRequest(writer, {
+        ...head,
+        entries: entries.map(({ receiptHandle, ms }) => ({
+          receiptHandle,
+          visibilityTimeoutMs: ms,
+        })),
+      });
+      return;
+    case "release":
+      encodeReleaseRequest(writer, {
+        ...head,
+        entries: entries.map(({ receiptHandle, ms }) => ({ receiptHandle, delayMs: ms })),
+      });
+      return;
+  }
+}
+
+function toOutcome(result: HotIndexedReceiptResult): ReceiptOutcome {
+  if (!result.ok) return { outcome: "error", error: result.error };
+  return result.effective ? EFFECTIVE : { outcome: result.reason };
+}
+
+/** Waits for all, then throws the first error: nothing is left running behind the caller's back. */
+export async function allSettledOrThrow(promises: readonly Promise<void>[]): Promise<void> {
+  for (const settled of await Promise.allSettled(promises)) {
+    if (settled.status === "rejected") throw settled.reason;
+  }
+}

@@ -1,0 +1,67 @@
+/** Receives of one queue. What arrives after its caller has gone is given back. */
+import {
+  decodeReceiveResponse,
+  encodeReceiveRequest,
+  type HotReceivedMessage,
+  METHOD,
+  RELAXED_LIMITS,
+} from "@kqueuey/contract";
+import type { Caller } from "./caller.ts";
+import { DeliveredMessage, type MessageHome } from "./message.ts";
+import type { RequestIds } from "./request-ids.ts";
+import type { ReceiveOptions } from "./types.ts";
+
+/** A receive may take this much longer than it waits for a message. */
+const TRANSIT_MS = 10_000;
+
+/** Receives of one queue. */
+export class Receiver {
+  readonly #home: MessageHome;
+  readonly #caller: Caller;
+  readonly #ids: RequestIds;
+
+  constructor(home: MessageHome, caller: Caller, ids: RequestIds) {
+    this.#home = home;
+    this.#caller = caller;
+    this.#ids = ids;
+  }
+
+  receive(options: ReceiveOptions): Promise<DeliveredMessage[]> {
+    const { queue, receipts } = this.#home;
+    const { visibilityTimeoutMs, waitMs, maxBytes, signal } = options;
+    const request = {
+      queue,
+      maxMessages: options.maxMessages ?? 1,
+      visibilityTimeoutMs,
+      waitMs,
+      maxBytes,
+      bodiesAsData: true,
+      requestId: this.#ids.next(),
+    };
+    // The queue's own wait is not known here; the longest one is.
+    const longestMs = (waitMs ?? RELAXED_LIMITS.receiveWaitMs.max) + TRANSIT_MS;
+    return this.#caller.call<DeliveredMessage[]>(
+      {
+        method: METHOD.receive,
+        queue,
+        mutates: true,
+        waits: waitMs !== 0,
+        write: (writer) => encodeReceiveRequest(writer, request),
+        read: (bytes, start, { roundTripMs }) =>
+          decodeReceiveResponse(bytes, start).map(
+            (hot: HotReceivedMessage) => new DeliveredMessage(hot, this.#home, roundTripMs),
+          ),
+        late: (messages) => {
+          for (const message of messages) {
+            const { receiptHandle } = message;
+            // Should this fail, the message comes back by its deadline.
+            receipts.add("release", { receiptHandle, ms: 0, settle: nothing });
+          }
+        },
+      },
+      { signal, timeoutMs: options.timeoutMs ?? longestMs },
+    );
+  }
+}
+
+function nothing(): void {}
