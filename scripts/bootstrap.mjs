@@ -48,13 +48,17 @@ function readLock(path) {
   }
 }
 
-/** Installs exactly what the lock file names, unless that is there already. */
+/**
+ * Installs what the lock file names, unless that is there already. Not `npm ci`: it refuses a lock file that
+ * lacks the optional binaries of other platforms, which npm leaves out when it wrote the lock file on one that
+ * was not offered them. `--no-save` keeps the lock file as it is.
+ */
 export async function ensureInstalled() {
   if (isInstalled(ROOT)) return;
-  console.log("Installing dependencies (npm ci), once …");
-  const status = await runNpm(["ci", "--no-fund", "--no-audit"]);
+  console.log("Installing dependencies (npm install), once …");
+  const status = await runNpm(["install", "--no-save", "--no-fund", "--no-audit"]);
   if (status !== 0) {
-    console.error("npm ci failed; its output is above.");
+    console.error("npm install failed; its output is above.");
     process.exit(status);
   }
 }
