@@ -17,6 +17,7 @@ export type {
 export { DEFAULT_ATTRIBUTES } from "./attributes.ts";
 export type { BodyAttribute, BodyRecord } from "./body-record.ts";
 export { bodyRecordLength, decodeBodyRecord, encodeBodyRecord } from "./body-record.ts";
+export type { CatalogueEntry, Creation } from "./catalogue.ts";
 export type {
   AcceptCommand,
   CommandKind,
@@ -69,13 +70,7 @@ export {
   LEASE_MS_MAX,
   SESSION_WINDOW,
 } from "./limits.ts";
-export type {
-  CatalogueEntry,
-  CheckpointPart,
-  CheckpointUnit,
-  OutboxMessage,
-  QueueView,
-} from "./machine.ts";
+export type { OutboxMessage, QueueView } from "./machine.ts";
 export { QueueMachine } from "./machine.ts";
 export { messageId } from "./message-id.ts";
 export type {
@@ -95,3 +90,4 @@ export type {
 export { SETTLED } from "./outcome.ts";
 export type { Grant, Mac, Receipt, ReceiptDecode } from "./receipt.ts";
 export { decodeReceipt, encodeReceipt, grantMac } from "./receipt.ts";
+export type { CheckpointPart, CheckpointUnit } from "./units.ts";

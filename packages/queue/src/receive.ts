@@ -1,0 +1,212 @@
+/** Receiving: the messages are chosen here, at apply, so that a lease is in the log before anybody sees it. */
+import type { ClusterTimeMs, DurationMs } from "@kqueuey/base";
+import { assert } from "@kqueuey/base";
+import type { Call } from "./call.ts";
+import { queueOf } from "./call.ts";
+import { QUEUE_DEFAULT } from "./command.ts";
+import type { Core } from "./core.ts";
+import { STEP } from "./core.ts";
+import { comeBack, exhausted, moveAway } from "./dead-letter.ts";
+import { ID_END } from "./ids.ts";
+import { HOUSEKEEPING_STEPS_MAX } from "./limits.ts";
+import type { GrantedOutcome } from "./outcome.ts";
+import { FLAG_LEASE, FLAG_ORIGIN, type Page, sizeOfClass } from "./page.ts";
+import { putLeased, takeOut } from "./places.ts";
+import type { QueueState } from "./queue.ts";
+
+/** What a receive may still take. */
+interface Allowance {
+  messages: number;
+  bytes: number;
+  /** Messages past their limit of receives that it may move away meanwhile. */
+  moves: number;
+  readonly leaseMs: number;
+}
+
+export function applyReceive(core: Core, call: Call): void {
+  const queue = queueOf(core, call);
+  if (queue === undefined) return;
+  const messages = call.u16();
+  const bytes = call.u32();
+  const asked = call.u32();
+  const leaseMs = asked === QUEUE_DEFAULT ? queue.attributes.visibilityTimeoutMs : asked;
+  const grantFirst = queue.nextToken;
+  if (queue.available > 0) {
+    core.touch(queue);
+    const allowance = { messages, bytes, moves: HOUSEKEEPING_STEPS_MAX, leaseMs };
+    // Redelivered messages first, then fresh ones, each class by sequence.
+    if (choose(core, call, queue, { allowance, redelivered: true })) {
+      choose(core, call, queue, { allowance, redelivered: false });
+    }
+  }
+  const count = call.pages.length;
+  core.chain.mix(STEP.grant);
+  core.chain.number(queue.id);
+  core.chain.number(grantFirst);
+  core.chain.mix(count);
+  if (count > 0) rememberGrant(call, { grantFirst, leaseMs });
+  if (call.wanted) {
+    const grant = { grantFirst: count === 0 ? 0 : grantFirst, grantCount: count, leaseMs };
+    call.outcome = grantedOutcome(core, call, queue, { ...grant, replayed: false });
+  }
+  // A grant of no time leaves the messages visible: they come back after the choice, not into it.
+  if (leaseMs === 0) {
+    for (let i = 0; i < count; i++) {
+      const page = call.pages[i];
+      if (page !== undefined) comeBack(core, page, call.slots[i] ?? 0);
+    }
+  }
+}
+
+/** Grants from one class; false when the allowance is used up. */
+function choose(
+  core: Core,
+  call: Call,
+  queue: QueueState,
+  from: { allowance: Allowance; redelivered: boolean },
+): boolean {
+  const { allowance, redelivered } = from;
+  for (;;) {
+    const page = queue.pages.firstReady(redelivered);
+    if (page === undefined) return true;
+    let slot = page.nextReady(0, redelivered);
+    while (slot >= 0) {
+      if (redelivered && exhausted(core, page, slot)) {
+        if (allowance.moves === 0) return false;
+        allowance.moves -= 1;
+        core.touch(page);
+        takeOut(core, page, slot);
+        moveAway(core, page, slot);
+        if (page.live === 0) break;
+      } else {
+        const bytes = sizeOfClass(page.sizeClass(slot));
+        if (allowance.messages === 0) return false;
+        if (bytes > allowance.bytes && call.pages.length > 0) return false;
+        allowance.messages -= 1;
+        allowance.bytes -= bytes;
+        grant(core, page, slot, allowance.leaseMs);
+        call.pages.push(page);
+        call.slots.push(slot);
+      }
+      slot = page.nextReady(slot + 1, redelivered);
+    }
+  }
+}
+
+function grant(core: Core, page: Page, slot: number, leaseMs: number): void {
+  core.touch(page);
+  core.pool.needLease(page);
+  takeOut(core, page, slot);
+  const queue = page.queue;
+  const token = queue.nextToken;
+  assert(token < ID_END - 1, "a queue's tokens are used up");
+  queue.nextToken = token + 1;
+  const before = page.receiveCount(slot);
+  const firstReceived = before > 0 ? page.firstReceived(slot) : core.wall;
+  page.setLease(slot, { token, leaseMs, firstReceived, count: before + 1 });
+  core.chain.mix(page.firstSequence + slot);
+  if (leaseMs > 0) putLeased(core, page, slot, core.now + leaseMs);
+  else page.setVisibleAt(slot, core.now);
+}
+
+/** For a retry: the tokens, and the sequences as runs of neighbours. */
+function rememberGrant(call: Call, grant: { grantFirst: number; leaseMs: number }): void {
+  const record = call.remember();
+  if (record === undefined) return;
+  const count = call.pages.length;
+  record.u48(grant.grantFirst);
+  record.u16(count);
+  record.u32(grant.leaseMs);
+  let runFirst = -1;
+  let runLength = 0;
+  for (let i = 0; i < count; i++) {
+    const sequence = (call.pages[i]?.firstSequence ?? 0) + (call.slots[i] ?? 0);
+    if (sequence === runFirst + runLength) {
+      runLength += 1;
+      continue;
+    }
+    if (runLength > 0) {
+      record.u48(runFirst);
+      record.u16(runLength);
+    }
+    runFirst = sequence;
+    runLength = 1;
+  }
+  record.u48(runFirst);
+  record.u16(runLength);
+}
+
+/** The outcome of a grant of the call's messages, which have their leases. */
+export function grantedOutcome(
+  core: Core,
+  call: Call,
+  queue: QueueState,
+  grant: { grantFirst: number; grantCount: number; leaseMs: number; replayed: boolean },
+): GrantedOutcome {
+  const count = call.pages.length;
+  const columns = {
+    sequences: new Float64Array(count),
+    entries: new Float64Array(count),
+    offsets: new Uint32Array(count),
+    tokens: new Float64Array(count),
+    deadlines: new Float64Array(count),
+    receiveCounts: new Uint32Array(count),
+    firstReceived: new Float64Array(count),
+  };
+  let moved = false;
+  for (let i = 0; i < count; i++) {
+    const page = call.pages[i];
+    if (page === undefined) continue;
+    const slot = call.slots[i] ?? 0;
+    columns.sequences[i] = page.firstSequence + slot;
+    columns.entries[i] = page.entry(slot);
+    columns.offsets[i] = page.offset(slot);
+    columns.tokens[i] = page.token(slot);
+    columns.deadlines[i] = page.visibleAt(slot);
+    columns.receiveCounts[i] = page.receiveCount(slot);
+    columns.firstReceived[i] = page.firstReceived(slot);
+    if ((page.flags(slot) & FLAG_ORIGIN) !== 0) moved = true;
+  }
+  return {
+    kind: "granted",
+    queueId: queue.id,
+    replayed: grant.replayed,
+    grantFirst: grant.grantFirst,
+    grantCount: grant.grantCount,
+    count,
+    leaseMs: grant.leaseMs as DurationMs,
+    nowMs: core.now as ClusterTimeMs,
+    ...columns,
+    ...(moved ? originColumns(call) : NO_ORIGINS),
+  };
+}
+
+const NO_ORIGINS = {
+  originQueues: undefined,
+  originSequences: undefined,
+  sourceQueues: undefined,
+};
+
+function originColumns(call: Call): {
+  originQueues: Float64Array;
+  originSequences: Float64Array;
+  sourceQueues: Float64Array;
+} {
+  const count = call.pages.length;
+  const originQueues = new Float64Array(count);
+  const originSequences = new Float64Array(count);
+  const sourceQueues = new Float64Array(count);
+  for (let i = 0; i < count; i++) {
+    const page = call.pages[i];
+    const slot = call.slots[i] ?? 0;
+    originQueues[i] = page?.originQueue(slot) ?? 0;
+    originSequences[i] = page?.originSequence(slot) ?? 0;
+    sourceQueues[i] = page?.sourceQueue(slot) ?? 0;
+  }
+  return { originQueues, originSequences, sourceQueues };
+}
+
+/** Whether a message still has the lease `token`, over or not. */
+export function hasToken(page: Page, slot: number, token: number): boolean {
+  return (page.flags(slot) & FLAG_LEASE) !== 0 && token > 0 && page.token(slot) === token;
+}

@@ -1,0 +1,54 @@
+/** Sending: messages join the end of their queue. */
+import { bodyRecordLength } from "./body-record.ts";
+import type { Call } from "./call.ts";
+import { queueOf } from "./call.ts";
+import { QUEUE_DEFAULT } from "./command.ts";
+import type { Core } from "./core.ts";
+import { STEP } from "./core.ts";
+import type { Sequence } from "./ids.ts";
+import { sizeClassOf } from "./page.ts";
+import { noteSecond, openPage, putDelayed, putReady } from "./places.ts";
+import { takeSequence } from "./queue.ts";
+
+export function applySend(core: Core, call: Call): void {
+  const queue = queueOf(core, call);
+  if (queue === undefined) return;
+  core.touch(queue);
+  const count = call.u16();
+  const first = queue.nextSequence;
+  const second = Math.floor(core.now / 1_000);
+  const index = call.index;
+  for (let i = 0; i < count; i++) {
+    const asked = call.u32();
+    const delayMs = asked === QUEUE_DEFAULT ? queue.attributes.delayMs : asked;
+    const offset = call.at;
+    const length = bodyRecordLength(call.data, offset) ?? 0;
+    call.at = offset + length;
+    const page = openPage(core, queue, count - i, second);
+    takeSequence(queue);
+    const slot = page.append(index, offset, { sizeClass: sizeClassOf(length), second });
+    if (delayMs > 0) {
+      putDelayed(core, page, slot, core.now + delayMs);
+      core.chain.mix(delayMs);
+    } else {
+      putReady(core, page, slot);
+    }
+  }
+  noteSecond(core, queue, second);
+  core.births.add(index, count);
+  core.chain.mix(STEP.send);
+  core.chain.number(queue.id);
+  core.chain.number(first);
+  core.chain.mix(count);
+  const record = call.remember();
+  record?.u48(first);
+  record?.u16(count);
+  if (!call.wanted) return;
+  call.outcome = {
+    kind: "sent",
+    queueId: queue.id,
+    firstSequence: first as Sequence,
+    count,
+    replayed: false,
+  };
+}

@@ -1,0 +1,332 @@
+/**
+ * The header unit, and how a machine is put together again from units. Whatever the bytes are, loading
+ * ends with a state that passes every invariant, or with a text that says what is wrong.
+ */
+import { ByteReader, type ByteWriter, equalBytes, groupId } from "@kqueuey/base";
+import type { Core } from "./core.ts";
+import { decodeMatchVector, type MatchVector } from "./entry.ts";
+import { ID_END, type QueueId, type SessionId } from "./ids.ts";
+import { findViolation } from "./invariants.ts";
+import { DELETED_QUEUES_MAX } from "./limits.ts";
+import {
+  COUNT_IN_TABLE,
+  FLAG_LEASE,
+  FLAG_ORIGIN,
+  ORIGIN_WORDS,
+  PAGE_SLOTS_MAX,
+  PAGE_SLOTS_MIN,
+  type Page,
+  PLACE,
+  PLACE_MASK,
+  WORDS,
+} from "./page.ts";
+import { referenceTo } from "./page-pool.ts";
+import { noteSecond } from "./places.ts";
+import { decodeQueue, type QueueState } from "./queue.ts";
+import { MARK, type Mark, UNIT_KIND, type Unit, unitKey } from "./units.ts";
+
+const HEADER_VERSION = 1;
+const PAGE_UNIT_VERSION = 1;
+
+/** What belongs to no other unit: times, counters, the running hash. Part of every checkpoint. */
+export class HeaderUnit implements Unit {
+  readonly key: number = unitKey(UNIT_KIND.header, 0);
+  readonly #core: Core;
+  mark: Mark = MARK.clean;
+  position = 0;
+  saved = false;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  encode(writer: ByteWriter): void {
+    const core = this.#core;
+    writer.u8(HEADER_VERSION);
+    writer.u16(core.group);
+    writer.u53(core.appliedIndex);
+    writer.u48(core.now);
+    writer.u48(core.wall);
+    writer.u32(core.chain.first);
+    writer.u32(core.chain.second);
+    writer.u53(core.nextUnit);
+    writer.u48(core.catalogue.nextQueueId);
+    writer.u48(core.retentionSecond + 1);
+    core.requests.encodeHeader(writer);
+    writer.u8(core.secret === undefined ? 0 : 1);
+    if (core.secret !== undefined) writer.raw(core.secret);
+    writer.u16(core.deletedQueues.length);
+    for (const id of core.deletedQueues) writer.u48(id);
+    encodeMatches(writer, core.matchVector ?? []);
+  }
+}
+
+function encodeMatches(writer: ByteWriter, vector: MatchVector): void {
+  writer.u8(vector.length);
+  for (const match of vector) {
+    writer.u16(match.node);
+    writer.u32(match.incarnation);
+    writer.u48(match.boot);
+    writer.u48(match.match);
+  }
+}
+
+/** Puts a fresh core together: `unit` for each unit in any order, then `finish`. */
+export class Loader {
+  readonly #core: Core;
+  #header: Uint8Array | undefined = undefined;
+  /** Requests wait for the header, which says which generation they are of. */
+  readonly #requests = new Map<number, Uint8Array>();
+  readonly #sessions = new Map<number, Uint8Array>();
+  readonly #queues = new Map<number, QueueState>();
+  readonly #pages = new Map<number, Page[]>();
+  readonly #keys = new Set<number>();
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  unit(key: number, bytes: Uint8Array): string | undefined {
+    if (!Number.isSafeInteger(key) || key < 0) return "a unit's key is not a whole number";
+    if (this.#keys.has(key)) return `unit ${key} is there twice`;
+    this.#keys.add(key);
+    const kind = key % 8;
+    const number = Math.floor(key / 8);
+    const ok = this.#take(kind, number, bytes);
+    return ok ? undefined : `unit ${key} is malformed`;
+  }
+
+  #take(kind: number, number: number, bytes: Uint8Array): boolean {
+    const numbered = number > 0 && number < ID_END;
+    switch (kind) {
+      case UNIT_KIND.header:
+        this.#header = bytes.slice();
+        return number === 0;
+      case UNIT_KIND.queue: {
+        if (!numbered) return false;
+        const queue = decodeQueue(number as QueueId, new ByteReader(bytes));
+        if (queue !== undefined) this.#queues.set(number, queue);
+        return queue !== undefined;
+      }
+      case UNIT_KIND.catalogue:
+        return numbered && this.#core.catalogue.load(number as QueueId, new ByteReader(bytes));
+      case UNIT_KIND.page:
+        return numbered && this.#takePage(number, bytes);
+      case UNIT_KIND.requests:
+        this.#requests.set(number, bytes.slice());
+        return numbered;
+      case UNIT_KIND.session:
+        this.#sessions.set(number, bytes.slice());
+        return numbered;
+      default:
+        return false;
+    }
+  }
+
+  /** Pages need their queue: those that come before it wait as bytes. */
+  readonly #waiting = new Map<number, Uint8Array>();
+
+  #takePage(number: number, bytes: Uint8Array): boolean {
+    const reader = new ByteReader(bytes);
+    reader.skip(1);
+    const queue = this.#queues.get(reader.u48());
+    if (!reader.ok) return false;
+    if (queue === undefined) {
+      this.#waiting.set(number, bytes.slice());
+      return true;
+    }
+    return this.#decodePage(number, bytes, queue);
+  }
+
+  #decodePage(number: number, bytes: Uint8Array, queue: QueueState): boolean {
+    const page = decodePage(this.#core, { number, bytes, queue });
+    if (page === undefined) return false;
+    const pages = this.#pages.get(queue.id);
+    if (pages === undefined) this.#pages.set(queue.id, [page]);
+    else pages.push(page);
+    return true;
+  }
+
+  finish(): string | undefined {
+    const core = this.#core;
+    if (this.#header === undefined || !decodeHeader(core, this.#header)) {
+      return "the header unit is missing or malformed";
+    }
+    const early = this.#finishPages();
+    if (early !== undefined) return early;
+    for (const number of [...this.#requests.keys()].sort((a, b) => a - b)) {
+      const bytes = this.#requests.get(number);
+      if (bytes === undefined || !core.requests.loadChunk(number, bytes))
+        return "malformed requests";
+    }
+    for (const number of [...this.#sessions.keys()].sort((a, b) => a - b)) {
+      const bytes = this.#sessions.get(number);
+      if (bytes === undefined || !core.requests.loadSession(number as SessionId, bytes)) {
+        return "malformed session";
+      }
+    }
+    for (const key of this.#keys) {
+      const kind = key % 8;
+      const counted = kind === UNIT_KIND.page || kind === UNIT_KIND.requests;
+      if (counted && Math.floor(key / 8) >= core.nextUnit) return `unit ${key} is from the future`;
+    }
+    return findViolation(core);
+  }
+
+  #finishPages(): string | undefined {
+    const core = this.#core;
+    for (const [number, bytes] of this.#waiting) {
+      const reader = new ByteReader(bytes, 1);
+      const queue = this.#queues.get(reader.u48());
+      if (queue === undefined) return "a page of no queue";
+      if (!this.#decodePage(number, bytes, queue)) return "a malformed page";
+    }
+    for (const id of [...this.#queues.keys()].sort((a, b) => a - b)) {
+      const queue = this.#queues.get(id);
+      if (queue === undefined) continue;
+      queue.saved = true;
+      core.addQueue(queue);
+      const pages = (this.#pages.get(id) ?? []).sort((a, b) => a.firstSequence - b.firstSequence);
+      let end = 1;
+      for (const page of pages) {
+        if (page.firstSequence < end) return "pages that overlap";
+        end = page.firstSequence + page.used;
+        queue.pages.push(page);
+      }
+      if (end > queue.nextSequence) return "a message from the future";
+    }
+    this.#link();
+    return undefined;
+  }
+
+  /** Rebuilds what is derived from the slots: ready sets, the wheel, the outbox, the bounds of retention. */
+  #link(): void {
+    const core = this.#core;
+    let first = core.now;
+    for (const page of core.pool.all()) {
+      for (let slot = 0; slot < page.used; slot++) {
+        if (isTimed(page.place(slot))) first = Math.min(first, page.visibleAt(slot));
+      }
+    }
+    core.wheel.start(first);
+    for (const id of core.queueOrder) {
+      const queue = core.queues.get(id);
+      if (queue === undefined) continue;
+      const outbox: { number: number; sequence: number }[] = [];
+      for (let place = 0; place < queue.pages.length; place++) {
+        const page = queue.pages.at(place);
+        if (page !== undefined) linkPage(core, page, outbox);
+      }
+      outbox.sort((a, b) => a.number - b.number);
+      queue.outboxSequences = outbox.map((message) => message.sequence);
+    }
+  }
+}
+
+function isTimed(place: number): boolean {
+  return place === PLACE.delayed || place === PLACE.leased;
+}
+
+function linkPage(core: Core, page: Page, outbox: { number: number; sequence: number }[]): void {
+  const queue = page.queue;
+  for (let slot = 0; slot < page.used; slot++) {
+    const place = page.place(slot);
+    if (place === PLACE.dead) continue;
+    const second = page.enqueuedSecond(slot);
+    page.oldestSecond = Math.min(page.oldestSecond, second);
+    noteSecond(core, queue, second);
+    if (isTimed(place)) core.wheel.insert(referenceTo(page, slot), page.visibleAt(slot));
+    else if (place === PLACE.outbox) {
+      outbox.push({ number: page.token(slot), sequence: page.firstSequence + slot });
+    } else {
+      page.setReady(slot, place === PLACE.redelivered);
+    }
+  }
+  if (page.freshCount > 0) queue.pages.setReady(page, false, true);
+  if (page.redeliveredCount > 0) queue.pages.setReady(page, true, true);
+}
+
+function decodeHeader(core: Core, bytes: Uint8Array): boolean {
+  const reader = new ByteReader(bytes);
+  if (reader.u8() !== HEADER_VERSION || groupId(reader.u16()) !== core.group) return false;
+  core.appliedIndex = reader.u53();
+  core.now = reader.u48();
+  core.wall = reader.u48();
+  core.chain.restore(reader.u32(), reader.u32());
+  core.nextUnit = reader.u53();
+  core.catalogue.nextQueueId = reader.u48();
+  core.retentionSecond = reader.u48() - 1;
+  core.requests.decodeHeader(reader);
+  const hasSecret = reader.u8();
+  if (hasSecret === 1) core.secret = reader.raw(32).slice();
+  const deleted = reader.u16();
+  if (deleted > DELETED_QUEUES_MAX || hasSecret > 1) return false;
+  for (let i = 0; i < deleted; i++) core.deletedQueues.push(reader.u48() as QueueId);
+  const vector = decodeMatchVector(reader);
+  if (vector === undefined || reader.remaining > 0 || !reader.ok) return false;
+  core.matchVector = vector.length > 0 ? vector : undefined;
+  const again = new HeaderUnit(core);
+  return (
+    core.nextUnit > 0 &&
+    core.catalogue.nextQueueId > 0 &&
+    equalBytes(core.units.bytesOf(again), bytes)
+  );
+}
+
+/** Reads a page's unit into the pool; undefined for what is none. Ready sets and wheel are not linked yet. */
+function decodePage(
+  core: Core,
+  unit: { number: number; bytes: Uint8Array; queue: QueueState },
+): Page | undefined {
+  const reader = new ByteReader(unit.bytes);
+  if (reader.u8() !== PAGE_UNIT_VERSION || reader.u48() !== unit.queue.id) return undefined;
+  const firstSequence = reader.u48();
+  const baseSecond = reader.u48();
+  const size = reader.u16();
+  const used = reader.u16();
+  const live = reader.u16();
+  const sized = size >= PAGE_SLOTS_MIN && size <= PAGE_SLOTS_MAX && (size & (size - 1)) === 0;
+  if (!reader.ok || !sized || used > size || live > used || firstSequence === 0) return undefined;
+  const { number, queue } = unit;
+  const page = core.pool.allocate({ number, queue, size, firstSequence, baseSecond });
+  page.base.fill(0);
+  page.used = used;
+  page.live = live;
+  page.saved = true;
+  let least = 0;
+  for (let i = 0; i < live; i++) {
+    const slot = reader.u16();
+    if (slot < least || slot >= used || !decodeSlot(core, page, { slot, reader })) return undefined;
+    least = slot + 1;
+  }
+  return reader.ok && reader.remaining === 0 ? page : undefined;
+}
+
+function decodeSlot(core: Core, page: Page, from: { slot: number; reader: ByteReader }): boolean {
+  const { slot, reader } = from;
+  const at = slot * WORDS;
+  for (let word = 0; word < WORDS; word++) page.base[at + word] = reader.u32();
+  const flags = page.flags(slot);
+  const place = flags & PLACE_MASK;
+  const leaseNeeded = place === PLACE.leased || place === PLACE.outbox;
+  if (place < PLACE.delayed || place > PLACE.outbox) return false;
+  if (flags > (PLACE_MASK | FLAG_LEASE | FLAG_ORIGIN)) return false;
+  if (leaseNeeded && (flags & FLAG_LEASE) === 0) return false;
+  if (leaseNeeded || place === PLACE.delayed || (flags & FLAG_LEASE) !== 0)
+    core.pool.needLease(page);
+  const lease = page.lease;
+  if (lease !== undefined && (flags & FLAG_LEASE) !== 0) {
+    for (const word of [0, 1, 2, 5]) lease[at + word] = reader.u32();
+    if ((lease[at + 5] ?? 0) >>> 24 === COUNT_IN_TABLE) {
+      page.queue.countsInTable.set(page.firstSequence + slot, reader.u32());
+    }
+    if (place === PLACE.outbox) page.setTarget(slot, page.leaseMs(slot), reader.u48());
+  }
+  if ((flags & FLAG_ORIGIN) !== 0) {
+    page.origin ??= new Uint32Array(page.size * ORIGIN_WORDS);
+    for (let word = 0; word < ORIGIN_WORDS; word++) {
+      page.origin[slot * ORIGIN_WORDS + word] = reader.u32();
+    }
+  }
+  return reader.ok;
+}
