@@ -34,7 +34,13 @@ export const STATIC_PARTS: readonly Part[] = [
   ]),
   staticPart("unused code", [bin.knip, "--no-config-hints"]),
   staticPart("repository rules", ["--import", "tsx", "scripts/tidy.ts"]),
-  staticPart("generated docs", ["--conditions=dev", "--import", "tsx", "scripts/gen-docs.ts", "--check"]),
+  staticPart("generated docs", [
+    "--conditions=dev",
+    "--import",
+    "tsx",
+    "scripts/gen-docs.ts",
+    "--check",
+  ]),
 ];
 
 /** Unit, script and property tests. Reports go to `folder`. */
