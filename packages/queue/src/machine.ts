@@ -9,6 +9,7 @@ import { assert, StateHasher } from "@kqueuey/base";
 import type { QueueAttributes, Texts } from "./attributes.ts";
 import { Call, refuse } from "./call.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
+import { COMMAND_HEADER_BYTES, REQUEST_HASH, REQUEST_SESSION } from "./command.ts";
 import { validateCommand } from "./command-walk.ts";
 import { Core, STEP } from "./core.ts";
 import { originFor } from "./dead-letter.ts";
@@ -237,6 +238,19 @@ export class QueueMachine {
     return { ...record, available, inFlight, delayed, outbox };
   }
 
+  /** A queue's attributes, without a copy of the rest: for checks at every send. */
+  attributes(queueId: QueueId): QueueAttributes | undefined {
+    return this.#core.queues.get(queueId)?.attributes;
+  }
+
+  /** Whether a validated command's request id is known here: it is then a retry, and is answered as one. */
+  remembersRequest(command: Uint8Array): boolean {
+    const tag = command[COMMAND_HEADER_BYTES];
+    if (tag !== REQUEST_HASH && tag !== REQUEST_SESSION) return false;
+    const id = command.subarray(COMMAND_HEADER_BYTES, COMMAND_HEADER_BYTES + 17);
+    return this.#core.requests.find(id) !== undefined;
+  }
+
   /** Queues of this group, ascending. */
   queueIds(): readonly QueueId[] {
     return this.#core.queueOrder;
@@ -316,6 +330,21 @@ export class QueueMachine {
         count += 1;
       }
       if (count > 0) each(entry as LogIndex, count);
+    }
+  }
+
+  /** Tells where in the entries `from … upTo` the bodies that are still referenced begin, in no order. */
+  visitLiveBodies(
+    range: { readonly from: LogIndex; readonly upTo: LogIndex },
+    visit: (entry: LogIndex, offset: number) => void,
+  ): void {
+    for (const page of this.#core.pool.all()) {
+      if (page.doomed) continue;
+      for (let slot = 0; slot < page.used; slot++) {
+        const entry = page.entry(slot);
+        if (entry < range.from || entry > range.upTo || page.place(slot) === PLACE.dead) continue;
+        visit(entry as LogIndex, page.offset(slot));
+      }
     }
   }
 
