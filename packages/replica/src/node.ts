@@ -4,7 +4,14 @@
  * inputs at the same times give the same outputs. The server drives it with sockets and disks, the
  * simulator with a virtual clock.
  */
-import type { ClusterTimeMs, GroupId, MonotonicMs, NodeId, WallTimeMs } from "@kqueuey/base";
+import type {
+  ClusterTimeMs,
+  GroupId,
+  Incarnation,
+  MonotonicMs,
+  NodeId,
+  WallTimeMs,
+} from "@kqueuey/base";
 import { assert, groupId, incarnation, logIndex, monotonic, term, wallTime } from "@kqueuey/base";
 import { bodyRecordLength } from "@kqueuey/queue";
 import type { Membership, RaftConfig, SoftState } from "@kqueuey/raft";
@@ -198,6 +205,15 @@ export class NodeEngine {
     });
   }
 
+  /** Gives leadership to another node, as long as this one is too slow to be trusted with it. */
+  handOver(reason: "slow-disk" | "loop-delay"): void {
+    this.#later(() => {
+      for (const replica of this.#replicas.values()) {
+        if (replica.isLeader) replica.raft.stepDownFor(reason);
+      }
+    });
+  }
+
   /** Finishes what is being written and stops for good. */
   stop(done: () => void): void {
     const phase = this.#phase;
@@ -228,6 +244,11 @@ export class NodeEngine {
   /** This node's copy of a group, once it is open. */
   replica(group: GroupId): Replica | undefined {
     return this.#replicas.get(group);
+  }
+
+  /** Under which admission this node speaks; 0 before it has one. */
+  get incarnation(): Incarnation {
+    return this.#replicas.get(groupId(0))?.raft.status().incarnation ?? incarnation(0);
   }
 
   get phase(): Phase["kind"] {

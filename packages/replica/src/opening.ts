@@ -1,17 +1,14 @@
 /**
  * From a group's store to a running replica's parts: loads the checkpoint into a machine, tells the
- * store which bodies are alive, reads the log above for its membership entries, and makes raft's view.
+ * store which bodies are alive, and makes raft's view of the log.
  */
-import type { LogIndex, MonotonicMs, NodeId, Random, Term } from "@kqueuey/base";
+import type { MonotonicMs, NodeId, Random, Term } from "@kqueuey/base";
 import { incarnation, logIndex, term } from "@kqueuey/base";
 import { QueueMachine } from "@kqueuey/queue";
-import type { Entry, HardState, Membership, MembershipAt, RaftConfig } from "@kqueuey/raft";
+import type { HardState, Membership, MembershipAt, RaftConfig } from "@kqueuey/raft";
 import { Raft } from "@kqueuey/raft";
 import type { CheckpointMeta, GroupStore, StoreFailure } from "@kqueuey/storage";
 import { decodeGroupMeta, type GroupMeta } from "./wire/group-meta.ts";
-
-/** Log read at a time while looking for membership entries, bytes. */
-const SCAN_BYTES = 4 * 1024 * 1024;
 
 export interface ReplicaParts {
   readonly raft: Raft;
@@ -86,87 +83,33 @@ export function openReplica(options: OpeningOptions, done: (result: OpeningResul
       done({ ok: false, failure: { code: "damaged", message } });
       return;
     }
-    const base = logIndex(meta?.index ?? 0);
-    const scan: LogScan = { from: base, membershipEntries: [], tail: [] };
-    scanLog(store, scan, (failure) => {
-      if (failure !== undefined) {
-        done({ ok: false, failure });
-        return;
-      }
-      const raft = makeRaft(options, { meta, group, scan });
-      done({ ok: true, parts: { raft, machine, appliedTerm: term(meta?.term ?? 0) } });
-    });
-  });
-}
-
-interface LogScan {
-  from: LogIndex;
-  readonly membershipEntries: Entry[];
-  tail: readonly Entry[];
-}
-
-/** Reads the log above the checkpoint once, in pieces. */
-function scanLog(
-  store: GroupStore,
-  scan: LogScan,
-  done: (failure: StoreFailure | undefined) => void,
-): void {
-  const { lastIndex } = store.recovered;
-  const next = logIndex(scan.from + 1);
-  if (next > lastIndex) {
-    done(undefined);
-    return;
-  }
-  store.readEntries({ from: next, upTo: lastIndex, bytesMax: SCAN_BYTES }, (result) => {
-    if (!result.ok) {
-      done(result.failure);
-      return;
-    }
-    const last = result.value === "compacted" ? undefined : result.value.at(-1);
-    if (result.value === "compacted" || last === undefined) {
-      done({ code: "damaged", message: `log of group ${store.group} has a gap at ${next}` });
-      return;
-    }
-    for (const entry of result.value) {
-      if (entry.kind === "membership") scan.membershipEntries.push(entry);
-    }
-    scan.tail = result.value;
-    scan.from = last.index;
-    scanLog(store, scan, done);
+    const raft = makeRaft(options, meta, group);
+    done({ ok: true, parts: { raft, machine, appliedTerm: term(meta?.term ?? 0) } });
   });
 }
 
 function makeRaft(
   options: OpeningOptions,
-  found: {
-    readonly meta: CheckpointMeta | undefined;
-    readonly group: GroupMeta | undefined;
-    readonly scan: LogScan;
-  },
+  meta: CheckpointMeta | undefined,
+  group: GroupMeta | undefined,
 ): Raft {
   const { recovered } = options.store;
-  const index = logIndex(found.meta?.index ?? 0);
-  const snapshot = { index, term: term(found.meta?.term ?? 0) };
   const founding: MembershipAt = { index: logIndex(0), membership: options.founders };
-  const membership = found.group?.membership ?? founding;
-  const termRuns = recovered.termRuns
-    .filter((run, at) => (recovered.termRuns[at + 1]?.from ?? Infinity) > index + 1)
-    .map((run) => ({ first: logIndex(Math.max(run.from, index + 1)), term: run.term }))
-    .filter((run) => run.first <= recovered.lastIndex);
+  const membership = group?.membership ?? founding;
   return new Raft(
     options.raft,
     {
       hardState: hardStateFor(options, recovered.hardState, membership),
-      snapshot,
+      base: recovered.base,
+      termRuns: recovered.termRuns.map((run) => ({ first: run.from, term: run.term })),
+      lastIndex: recovered.last.index,
+      tail: [],
+      applied: logIndex(meta?.index ?? recovered.base.index),
       membership,
-      membershipEntries: found.scan.membershipEntries,
-      termRuns,
-      lastIndex: logIndex(Math.max(index, recovered.lastIndex)),
-      tail: found.scan.tail,
-      applied: index,
+      membershipEntries: recovered.membershipEntries,
       boot: options.boot,
       probation: options.probation,
-      recorded: found.group?.recorded ?? [],
+      recorded: group?.recorded ?? [],
       nowMs: options.nowMs(),
     },
     options.random,

@@ -1,0 +1,399 @@
+/** The broker over this node's engine: what the APIs ask, as commands and reads of the queue's group. */
+import type { Crc32, GroupId, MonotonicMs, WallTimeMs } from "@kqueuey/base";
+import { ByteWriter } from "@kqueuey/base";
+import { KQueueyError } from "@kqueuey/contract";
+import type {
+  GrantedOutcome,
+  LeaseReference,
+  Outcome,
+  QueueAttributes,
+  Receipt,
+  SendMessage,
+  SettledOutcome,
+} from "@kqueuey/queue";
+import {
+  encodeExtend,
+  encodeReceive,
+  encodeRelease,
+  encodeSend,
+  encodeTombstone,
+  encodeUndelivered,
+  fencingToken,
+  messageId,
+  NO_REQUEST_ID,
+  SETTLED,
+  sequence,
+} from "@kqueuey/queue";
+import type { NodeEngine } from "@kqueuey/replica";
+import type {
+  Broker,
+  CallContext,
+  ClusterStatus,
+  Delivery,
+  NewMessage,
+  QueueDescription,
+  ReceiptResult,
+  ReceiveOptions,
+  SendResult,
+} from "../broker.ts";
+import type { Digests } from "../digests.ts";
+import { callEngine, refusalError, unexpected } from "./calls.ts";
+import { makeDelivery } from "./delivery.ts";
+import { CATALOGUE, Directory, type QueuePlace } from "./directory.ts";
+import { QueueAdmin } from "./queue-admin.ts";
+import { Receipts } from "./receipts.ts";
+import { RequestIds } from "./request-ids.ts";
+
+export interface EngineBrokerOptions {
+  readonly clusterId: string;
+  /** Peer address by node id, as configured. */
+  readonly peerAddresses: ReadonlyMap<number, string>;
+  readonly crc32: Crc32;
+  readonly digests: Digests;
+  monotonicMs(): MonotonicMs;
+  wallMs(): WallTimeMs;
+}
+
+/** Most bytes of bodies in one answer when the caller sets no limit. */
+const RECEIVE_BYTES_DEFAULT = 4 * 1024 * 1024;
+
+export class EngineBroker implements Broker {
+  readonly #engine: NodeEngine;
+  readonly #options: EngineBrokerOptions;
+  readonly #directory: Directory;
+  readonly #admin: QueueAdmin;
+  readonly #ids = new RequestIds();
+  #secret: { readonly bytes: Uint8Array; readonly receipts: Receipts } | undefined;
+
+  constructor(engine: NodeEngine, options: EngineBrokerOptions) {
+    this.#engine = engine;
+    this.#options = options;
+    this.#directory = new Directory(engine);
+    this.#admin = new QueueAdmin(engine, this.#directory, this.#ids);
+  }
+
+  createQueue(
+    context: CallContext,
+    name: string,
+    options: Parameters<Broker["createQueue"]>[2],
+  ): Promise<{ readonly created: boolean }> {
+    return this.#admin.create(context, name, options);
+  }
+
+  describeQueue(context: CallContext, name: string): Promise<QueueDescription> {
+    return this.#admin.describe(context, name);
+  }
+
+  async listQueues(
+    context: CallContext,
+    options: { readonly prefix: string; readonly after: string; readonly limit: number },
+  ): Promise<readonly string[]> {
+    const to = { group: CATALOGUE, signal: context.signal };
+    const reply = await callEngine(this.#engine, to, { kind: "list", ...options });
+    if (reply.kind !== "listed") throw unexpected(reply);
+    return reply.names;
+  }
+
+  setQueueAttributes(
+    context: CallContext,
+    name: string,
+    changes: Parameters<Broker["setQueueAttributes"]>[2],
+  ): Promise<void> {
+    return this.#admin.set(context, name, changes);
+  }
+
+  deleteQueue(context: CallContext, name: string): Promise<void> {
+    return this.#admin.delete(context, name);
+  }
+
+  purgeQueue(context: CallContext, name: string): Promise<void> {
+    return this.#admin.purge(context, name);
+  }
+
+  async send(
+    context: CallContext,
+    queue: string,
+    messages: readonly NewMessage[],
+  ): Promise<readonly SendResult[]> {
+    const secret = this.#secretOrThrow().bytes;
+    return this.#onQueue(context, queue, async (place) => {
+      const attributes = await this.#directory.attributes(queue, place, context.signal);
+      const results: SendResult[] = [];
+      const accepted: SendMessage[] = [];
+      const positions: number[] = [];
+      messages.forEach((message, at) => {
+        const error = tooLarge(message, attributes);
+        if (error === undefined) {
+          accepted.push(this.#record(context, message));
+          positions.push(at);
+        } else {
+          results[at] = { ok: false, error };
+        }
+      });
+      if (accepted.length === 0) return results;
+      const requestId = this.#ids.make({ ...callOf(context), action: "send", queue });
+      const writer = new ByteWriter(64 + sizeOf(accepted));
+      const command = { requestId, queueId: place.queueId, messages: accepted };
+      encodeSend(writer, command, this.#options.crc32);
+      const outcome = await this.#command(context, place, { queue, command: writer.view() });
+      if (outcome.kind !== "sent") throw new KQueueyError("INTERNAL", "send went wrong");
+      positions.forEach((at, ordinal) => {
+        const number = sequence(outcome.firstSequence + ordinal);
+        const id = messageId(secret, outcome.queueId, number);
+        results[at] = { ok: true, messageId: id, sequence: number };
+      });
+      return results;
+    });
+  }
+
+  async receive(context: CallContext, queue: string, options: ReceiveOptions): Promise<Delivery> {
+    const { bytes: secret, receipts } = this.#secretOrThrow();
+    return this.#onQueue(context, queue, async (place) => {
+      const waitMs =
+        options.waitMs ??
+        (await this.#directory.attributes(queue, place, context.signal)).receiveWaitMs;
+      const requestId = this.#ids.make({ ...callOf(context), action: "receive", queue });
+      const writer = new ByteWriter(64);
+      encodeReceive(writer, {
+        requestId,
+        queueId: place.queueId,
+        limit: options.maxMessages,
+        maxBytes: options.maxBytes ?? RECEIVE_BYTES_DEFAULT,
+        visibilityTimeoutMs: options.visibilityTimeoutMs,
+      });
+      const { group } = place;
+      const to = { group, signal: context.signal };
+      const request = { kind: "receive", command: writer.view(), waitMs } as const;
+      const reply = await callEngine(this.#engine, to, request);
+      if (reply.kind === "outcome" && reply.outcome.kind === "refused") {
+        throw refusalError(reply.outcome.reason, queue);
+      }
+      if (reply.kind !== "granted") throw unexpected(reply);
+      return makeDelivery(reply, {
+        group,
+        secret,
+        receipts,
+        crc32: this.#options.crc32,
+        clusterNow: () => this.#engine.clusterNow(group, this.#options.monotonicMs()),
+        nameOf: (id) => this.#directory.nameOf(id),
+        undo: (grant) => this.#undo(group, grant),
+      });
+    });
+  }
+
+  tombstone(
+    context: CallContext,
+    queue: string,
+    receiptHandles: readonly string[],
+  ): Promise<readonly ReceiptResult[]> {
+    return this.#settle(context, queue, {
+      action: "tombstone",
+      handles: receiptHandles,
+      encode: (writer, command) => encodeTombstone(writer, command),
+    });
+  }
+
+  extend(
+    context: CallContext,
+    queue: string,
+    entries: readonly { readonly receiptHandle: string; readonly visibilityTimeoutMs: number }[],
+  ): Promise<readonly ReceiptResult[]> {
+    return this.#settle(context, queue, {
+      action: "extend",
+      handles: entries.map((entry) => entry.receiptHandle),
+      encode: (writer, command, positions) => {
+        const leases = command.leases.map((lease, i) => {
+          return { ...lease, ms: entries[positions[i] ?? 0]?.visibilityTimeoutMs ?? 0 };
+        });
+        encodeExtend(writer, { ...command, leases });
+      },
+    });
+  }
+
+  release(
+    context: CallContext,
+    queue: string,
+    entries: readonly { readonly receiptHandle: string; readonly delayMs: number }[],
+  ): Promise<readonly ReceiptResult[]> {
+    return this.#settle(context, queue, {
+      action: "release",
+      handles: entries.map((entry) => entry.receiptHandle),
+      encode: (writer, command, positions) => {
+        const leases = command.leases.map((lease, i) => {
+          return { ...lease, ms: entries[positions[i] ?? 0]?.delayMs ?? 0 };
+        });
+        encodeRelease(writer, { ...command, leases });
+      },
+    });
+  }
+
+  async clusterStatus(_context: CallContext): Promise<ClusterStatus> {
+    const role = this.#engine.replica(CATALOGUE)?.role;
+    const reports = this.#engine.reports(this.#options.monotonicMs());
+    return {
+      clusterId: this.#options.clusterId,
+      leader: role === undefined || role.leader === 0 ? undefined : role.leader,
+      term: role?.term ?? 0,
+      nodes: reports.map((report) => ({
+        id: report.id,
+        role: report.role,
+        clientUrl: report.clientUrl,
+        peerAddress: this.#options.peerAddresses.get(report.id) ?? "",
+        appliedIndex: report.applied,
+        healthy: report.healthy,
+      })),
+    };
+  }
+
+  /** Runs `call` where the queue lives; once more after asking the leader when this node's copy was behind. */
+  async #onQueue<T>(
+    context: CallContext,
+    queue: string,
+    call: (place: QueuePlace) => Promise<T>,
+  ): Promise<T> {
+    const place = await this.#directory.find(queue, context.signal);
+    try {
+      return await call(place);
+    } catch (error) {
+      if (!KQueueyError.is(error) || error.code !== "QUEUE_NOT_FOUND") throw error;
+      const fresh = await this.#directory.findAtLeader(queue, context.signal);
+      if (fresh.queueId === place.queueId) throw error;
+      return call(fresh);
+    }
+  }
+
+  async #command(
+    context: CallContext,
+    place: QueuePlace,
+    what: { readonly queue: string; readonly command: Uint8Array },
+  ): Promise<Exclude<Outcome, GrantedOutcome>> {
+    const to = { group: place.group, signal: context.signal };
+    const reply = await callEngine(this.#engine, to, { kind: "command", command: what.command });
+    if (reply.kind !== "outcome") throw unexpected(reply);
+    if (reply.outcome.kind === "refused") throw refusalError(reply.outcome.reason, what.queue);
+    return reply.outcome;
+  }
+
+  /** Tombstones, extensions and releases: reads the handles, proposes the good ones, answers for all. */
+  async #settle(
+    context: CallContext,
+    queue: string,
+    what: {
+      readonly action: string;
+      readonly handles: readonly string[];
+      readonly encode: (
+        writer: ByteWriter,
+        command: {
+          requestId: ReturnType<RequestIds["make"]>;
+          queueId: QueuePlace["queueId"];
+          leases: readonly LeaseReference[];
+        },
+        positions: readonly number[],
+      ) => void;
+    },
+  ): Promise<readonly ReceiptResult[]> {
+    const { receipts } = this.#secretOrThrow();
+    return this.#onQueue(context, queue, async (place) => {
+      const results: ReceiptResult[] = [];
+      const leases: Receipt[] = [];
+      const positions: number[] = [];
+      what.handles.forEach((handle, at) => {
+        const receipt = receipts.read(handle, place.queueId);
+        if (receipt instanceof Error) {
+          results[at] = { ok: false, error: receipt };
+        } else {
+          leases.push(receipt);
+          positions.push(at);
+        }
+      });
+      if (leases.length === 0) return results;
+      const requestId = this.#ids.make({ ...callOf(context), action: what.action, queue });
+      const writer = new ByteWriter(64 + leases.length * 16);
+      what.encode(writer, { requestId, queueId: place.queueId, leases }, positions);
+      const outcome = await this.#command(context, place, { queue, command: writer.view() });
+      if (outcome.kind !== "settled") throw new KQueueyError("INTERNAL", "settling went wrong");
+      positions.forEach((at, ordinal) => {
+        results[at] = receiptResult(outcome, ordinal);
+      });
+      return results;
+    });
+  }
+
+  /** Best effort: if this node cannot reach the leader the lease runs out by itself. */
+  #undo(group: GroupId, grant: GrantedOutcome): void {
+    const leases: LeaseReference[] = [];
+    for (let i = 0; i < grant.count; i++) {
+      const token = fencingToken(grant.tokens[i] ?? 0);
+      leases.push({ sequence: sequence(grant.sequences[i] ?? 0), token });
+    }
+    const writer = new ByteWriter(64 + leases.length * 12);
+    encodeUndelivered(writer, { requestId: NO_REQUEST_ID, queueId: grant.queueId, leases });
+    const command = writer.view();
+    this.#engine.call(group, { kind: "command", command }, () => undefined);
+  }
+
+  #record(context: CallContext, message: NewMessage): SendMessage {
+    return {
+      sentAtMs: this.#options.wallMs(),
+      bodyMd5: message.bodyMd5 ?? this.#options.digests.md5(message.body),
+      sender: context.principal,
+      traceHeader: message.traceHeader,
+      attributes: message.attributes,
+      body: message.body,
+      delayMs: message.delayMs,
+    };
+  }
+
+  /** Receipts and message ids need the cluster's secret, which the first leader gives it. */
+  #secretOrThrow(): { readonly bytes: Uint8Array; readonly receipts: Receipts } {
+    if (this.#secret !== undefined) return this.#secret;
+    const bytes = this.#engine.replica(CATALOGUE)?.machine.secret;
+    if (bytes === undefined) {
+      throw new KQueueyError("UNAVAILABLE", "this node is still starting: try again shortly");
+    }
+    this.#secret = { bytes, receipts: new Receipts(bytes) };
+    return this.#secret;
+  }
+}
+
+function callOf(context: CallContext): { principal: string; requestId: string | undefined } {
+  return { principal: context.principal, requestId: context.requestId };
+}
+
+function tooLarge(message: NewMessage, attributes: QueueAttributes): KQueueyError | undefined {
+  let bytes = message.body.length;
+  for (const { name, type, value } of message.attributes) {
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(type) + value.length;
+  }
+  if (bytes <= attributes.maximumMessageBytes) return undefined;
+  return new KQueueyError(
+    "MESSAGE_TOO_LARGE",
+    `the message has ${bytes} bytes with its attributes; this queue takes at most ${attributes.maximumMessageBytes}`,
+    { details: { bytes, maximum: attributes.maximumMessageBytes } },
+  );
+}
+
+function sizeOf(messages: readonly SendMessage[]): number {
+  let bytes = 0;
+  for (const message of messages) bytes += message.body.length + 64;
+  return bytes;
+}
+
+function receiptResult(outcome: SettledOutcome, ordinal: number): ReceiptResult {
+  switch (outcome.results[ordinal]) {
+    case SETTLED.ok:
+      return { ok: true, effective: true };
+    case SETTLED.gone:
+      return { ok: true, effective: false, reason: "gone" };
+    case SETTLED.tooLong:
+      return {
+        ok: false,
+        error: new KQueueyError(
+          "INVALID_ARGUMENT",
+          "the lease would last longer than 12 hours since the message was received",
+        ),
+      };
+    default:
+      return { ok: true, effective: false, reason: "stale" };
+  }
+}

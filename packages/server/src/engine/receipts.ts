@@ -1,0 +1,52 @@
+/** Receipt handles: made with a MAC under the cluster's secret, one a grant, and checked against it. */
+import { createHmac } from "node:crypto";
+import { equalBytes, type GroupId } from "@kqueuey/base";
+import { KQueueyError } from "@kqueuey/contract";
+import type { GrantedOutcome, Mac, QueueId, Receipt } from "@kqueuey/queue";
+import { decodeReceipt, encodeReceipt, fencingToken, grantMac, sequence } from "@kqueuey/queue";
+
+/** The part of a MAC that receipts carry. */
+const MAC_BYTES = 16;
+
+export class Receipts {
+  readonly #mac: Mac;
+  /** The grant that was seen last: receipts of one grant usually come back together. */
+  #lastGrant = new Uint8Array(0);
+  #lastMac: Uint8Array = new Uint8Array(0);
+
+  /** `secret`: the cluster's 32 bytes. */
+  constructor(secret: Uint8Array) {
+    this.#mac = (bytes) => {
+      if (equalBytes(bytes, this.#lastGrant)) return this.#lastMac;
+      const mac = createHmac("sha256", secret).update(bytes).digest().subarray(0, MAC_BYTES);
+      this.#lastGrant = bytes.slice();
+      this.#lastMac = mac;
+      return mac;
+    };
+  }
+
+  /** One handle a message of the grant, in its order. */
+  make(group: GroupId, grant: GrantedOutcome): string[] {
+    const grantFirst = fencingToken(grant.grantFirst);
+    const whole = { group, queueId: grant.queueId, grantFirst, grantCount: grant.grantCount };
+    const mac = grantMac(whole, this.#mac);
+    const handles: string[] = [];
+    for (let i = 0; i < grant.count; i++) {
+      const at = sequence(grant.sequences[i] ?? 0);
+      const token = fencingToken(grant.tokens[i] ?? 0);
+      handles.push(encodeReceipt({ ...whole, sequence: at, token }, mac));
+    }
+    return handles;
+  }
+
+  /** What the handle names, or RECEIPT_INVALID when this cluster did not make it for this queue. */
+  read(handle: string, queueId: QueueId): Receipt | KQueueyError {
+    const result = decodeReceipt(handle, this.#mac);
+    if (result.ok && result.receipt.queueId === queueId) return result.receipt;
+    const shown = handle.length > 80 ? `${handle.slice(0, 80)}…` : handle;
+    return new KQueueyError(
+      "RECEIPT_INVALID",
+      `receipt handle "${shown}" was not made by this cluster for this queue: pass it exactly as received`,
+    );
+  }
+}
