@@ -1,0 +1,102 @@
+/** The SQS API on an in-memory broker, called with values: what tests of its actions use. */
+import { encodeUtf8 } from "@kqueuey/base";
+import type { KQueueyError } from "@kqueuey/contract";
+import { createSqsApi } from "../api/sqs/sqs-api.ts";
+import type { PlainHandler, PlainRequest, PlainResponse } from "../exchange.ts";
+import { nodeDigests } from "../node/digests.ts";
+import { MemoryBroker } from "./memory-broker.ts";
+import { ManualClock } from "./timer-clock.ts";
+
+/** An answer, its body parsed. */
+export interface SqsReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+  /** The members of the body; empty for an empty body. */
+  readonly output: Readonly<Record<string, unknown>>;
+  readonly response: PlainResponse;
+}
+
+export const QUEUES_URL = "http://sqs.test:9324/000000000000";
+
+export class SqsCaller {
+  readonly clock: ManualClock = new ManualClock();
+  readonly broker: MemoryBroker = new MemoryBroker(this.clock);
+  readonly faults: KQueueyError[] = [];
+  readonly api: PlainHandler = createSqsApi({
+    broker: this.broker,
+    digests: nodeDigests,
+    newRequestId: () => "00000000-0000-4000-8000-0000000000aa",
+    nowMs: () => this.clock.nowMs(),
+    onFault: (error) => this.faults.push(error),
+  });
+
+  /** One request of the JSON protocol, as SDKs send it. */
+  async call(
+    action: string,
+    input: unknown,
+    headers: Readonly<Record<string, string>> = {},
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<SqsReply> {
+    return this.send(
+      encodeUtf8(typeof input === "string" ? input : JSON.stringify(input)),
+      {
+        "content-type": "application/x-amz-json-1.0",
+        "x-amz-target": `AmazonSQS.${action}`,
+        "x-amzn-query-mode": "true",
+        host: "sqs.test:9324",
+        ...headers,
+      },
+      signal,
+    );
+  }
+
+  /** Any request. */
+  async send(
+    body: Uint8Array,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<SqsReply> {
+    const request: PlainRequest = {
+      method: "POST",
+      path: "/",
+      query: "",
+      header: (name) => headers[name],
+      body,
+      signal,
+    };
+    const response = await this.api.handle(request);
+    const text = String(response.body);
+    const isJson = response.headers["Content-Type"] === "application/x-amz-json-1.0";
+    const output = isJson && text !== "" ? JSON.parse(text) : {};
+    return { status: response.status, headers: response.headers, text, output, response };
+  }
+
+  /** Creates a queue and gives its URL. */
+  async createQueue(name: string, attributes: Record<string, string> = {}): Promise<string> {
+    const reply = await this.call("CreateQueue", { QueueName: name, Attributes: attributes });
+    if (reply.status !== 200) throw new Error(reply.text);
+    return String(reply.output["QueueUrl"]);
+  }
+
+  /** Sends one message of that body. */
+  async sendMessage(url: string, body: string): Promise<SqsReply> {
+    return this.call("SendMessage", { QueueUrl: url, MessageBody: body });
+  }
+
+  /** Receives one message and gives its handle. */
+  async receiveHandle(url: string, input: Record<string, unknown> = {}): Promise<string> {
+    const reply = await this.call("ReceiveMessage", { QueueUrl: url, ...input });
+    const messages: unknown = reply.output["Messages"];
+    const first: unknown = Array.isArray(messages) ? messages[0] : undefined;
+    if (typeof first !== "object" || first === null || !("ReceiptHandle" in first)) {
+      throw new Error(`nothing received: ${reply.text}`);
+    }
+    return String(first.ReceiptHandle);
+  }
+}
+
+/** What the JSON protocol's error body is for `type` and `message`. */
+export function errorOutput(type: string, message: string): Record<string, string> {
+  return { __type: type, message };
+}
