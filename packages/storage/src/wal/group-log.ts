@@ -71,11 +71,15 @@ export class GroupLog {
     this.compactTo({ index: logIndex(index), term: this.termAt(index) });
   }
 
-  /** The log begins after `point`, which is in it or beyond its end. */
+  /** The log begins after `point`, which is in it or beyond its end. No-op if it begins later already. */
   compactTo(point: LogPoint): void {
-    if (point.index <= this.#compacted.index) return;
+    if (point.index < this.#compacted.index) return;
     if (point.index >= this.#last.index) {
       this.reset(point);
+      return;
+    }
+    if (point.index === this.#compacted.index) {
+      this.#compacted = point;
       return;
     }
     let first = 0;

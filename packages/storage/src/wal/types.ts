@@ -20,6 +20,8 @@ export interface WalPorts {
   readonly crc32: Crc32;
   /** Salts segments, so that no message body can be taken for a write group. */
   readonly random: Random;
+  /** Told once when the log dies, before or after the appends that wait for it. */
+  readonly failed?: (failure: WalFailure) => void;
 }
 
 export interface WalConfig {

@@ -50,6 +50,7 @@ import type {
   WalDone,
   WalFailure,
   WalPorts,
+  WalResult,
   WalStats,
 } from "./types.ts";
 
@@ -68,6 +69,8 @@ export interface WalStart {
   readonly segments: SegmentTable;
   readonly active: ActiveSegment | undefined;
   readonly ready: readonly ReadySegment[];
+  /** Files that nothing in the log refers to. */
+  readonly returned: readonly ReadySegment[];
   /** The highest id that any segment file has; 0: none. */
   readonly lastId: number;
   readonly nextGroup: number;
@@ -113,7 +116,9 @@ export class WalWriter implements Wal {
   #nextGroup: number;
   /** The last group is not below any durable-up-to yet. */
   #unconfirmed = false;
+  /** A group is written even if nothing waits, so that every group before it counts as durable. */
   #confirmDue: (() => void) | undefined;
+  #begun: WalDone<undefined> | undefined;
   #reads = 0;
   #queuedBytes = 0;
   #nowMs: MonotonicMs = monotonic(0);
@@ -137,10 +142,21 @@ export class WalWriter implements Wal {
     const events = {
       changed: () => this.#pump(),
       failed: (error: DiskError, what: string) => this.#fail(error, what),
-      noSpace: () => this.#pump(),
+      noSpace: () => this.#noSpace(),
     };
     this.#supply = new SegmentSupply({ disk: ports.disk, events }, config, start);
+    for (const segment of start.returned) this.#supply.giveBack(segment);
     this.#supply.work();
+  }
+
+  /**
+   * Confirms what recovery read, or makes the first segment. Completes when the log can be used; it
+   * can also be when there is no room to confirm, since recovery made everything durable.
+   */
+  begin(done: WalDone<undefined>): void {
+    this.#begun = done;
+    this.#confirmDue = () => this.#finishBeginning({ ok: true, value: undefined });
+    this.#pump();
   }
 
   append(group: GroupId, request: WalAppend, done: WalDone<WalAppended>): WalAdmission {
@@ -161,12 +177,8 @@ export class WalWriter implements Wal {
     this.#supply.tick(nowMs);
     const idle = this.#phase === "idle" && this.#queue.size === 0;
     if (!idle || !this.#unconfirmed) return;
-    if (nowMs - this.#durableAtMs >= this.#config.idleMs) this.confirm(() => undefined);
-  }
-
-  /** Writes a group, empty if nothing waits, so that every group before it counts as durable. */
-  confirm(done: () => void): void {
-    this.#confirmDue = done;
+    if (nowMs - this.#durableAtMs < this.#config.idleMs) return;
+    this.#confirmDue = () => undefined;
     this.#pump();
   }
 
@@ -258,6 +270,19 @@ export class WalWriter implements Wal {
     this.#state = { kind: "closing", done };
     this.#supply.stop();
     this.#pump();
+  }
+
+  #finishBeginning(result: WalResult<undefined>): void {
+    const begun = this.#begun;
+    this.#begun = undefined;
+    begun?.(result);
+  }
+
+  #noSpace(): void {
+    if (this.#begun === undefined || this.#phase !== "idle") return;
+    this.#confirmDue = undefined;
+    if (this.#active !== undefined) this.#finishBeginning({ ok: true, value: undefined });
+    else this.#finishBeginning({ ok: false, failure: NO_SPACE });
   }
 
   /** Writes the next group if there is something to write and nothing is under way. */
@@ -488,6 +513,8 @@ export class WalWriter implements Wal {
     this.#inFlight = undefined;
     for (const pending of completed) pending.done({ ok: false, failure });
     this.#dropQueue(failure);
+    this.#finishBeginning({ ok: false, failure });
+    this.#ports.failed?.(failure);
     closing?.({ ok: false, failure });
   }
 
@@ -532,6 +559,8 @@ const SHORT_READ: WalFailure = {
   code: "io",
   message: "a segment is shorter than what was written",
 };
+
+const NO_SPACE: WalFailure = { code: "no-space", message: "there is no room for a segment" };
 
 function ioFailure(cause: DiskError, what: string): WalFailure {
   return { code: "io", message: `${what}: ${cause.message}`, cause };
