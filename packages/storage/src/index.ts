@@ -40,3 +40,23 @@ export type {
   StoreResult,
 } from "./store-types.ts";
 export type { LogPoint, TermRun, WalConfig } from "./wal/types.ts";
+export { openWal, quarantineWal } from "./wal/open.ts";
+export type { Placement } from "./wal/placements.ts";
+export { Placements } from "./wal/placements.ts";
+export type {
+  OpenWalResult,
+  PlacementRun,
+  RecoveredGroup,
+  SegmentId,
+  SegmentInfo,
+  SnapshotMarker,
+  SyncMode,
+  Wal,
+  WalAppend,
+  WalAppended,
+  WalDone,
+  WalFailure,
+  WalPorts,
+  WalRecovered,
+  WalStats,
+} from "./wal/types.ts";
