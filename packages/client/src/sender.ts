@@ -79,7 +79,7 @@ export class Sender {
     const ids: (Sent | undefined)[] = [];
     const failures: SendFailure[] = [];
     const chunks = new Chunks(this.#caller.timers, this.#config, async (messages, first) => {
-      if (wantIds) ids.length = Math.max(ids.length, first + messages.length);
+      if (wantIds) for (const _ of messages) ids.push(undefined);
       try {
         const results = await this.#call(messages, !wantIds, options);
         for (const result of results) {
