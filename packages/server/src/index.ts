@@ -15,3 +15,5 @@ export type {
 export { CONFIG_FIELDS } from "./config/spec.ts";
 export type { LogFields, Logger, LogOptions, RootLogger } from "./observe/log.ts";
 export { createLogger } from "./observe/log.ts";
+export type { RunningServer, StartOptions } from "./server.ts";
+export { startServer } from "./server.ts";

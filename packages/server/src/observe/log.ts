@@ -1,5 +1,5 @@
 /**
- * The log: one line an event. A line has a level, the event's name (constant, kebab-case, for searching)
+ * The log: one line an event. A line has a level, the event's name (constant, dotted, for searching)
  * and fields; values never go into the name. Written asynchronously and flushed at exit.
  */
 import type { DestinationStream, Logger as PinoLogger } from "pino";
