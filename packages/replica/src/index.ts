@@ -15,6 +15,6 @@ export type { NodeConfig, NodeEvents } from "./node.ts";
 export { NodeEngine } from "./node.ts";
 export type { NodeReport } from "./peers.ts";
 export type { Channel, EnginePorts, Net } from "./ports.ts";
-export type { ReplicaLimits } from "./replica.ts";
+export type { Replica, ReplicaLimits } from "./replica.ts";
 export type { RequestHandle } from "./router.ts";
 export type { NodeRole } from "./wire/frame.ts";

@@ -101,7 +101,7 @@ function makeRaft(
     {
       hardState: hardStateFor(options, recovered.hardState, membership),
       base: recovered.base,
-      termRuns: recovered.termRuns.map((run) => ({ first: run.from, term: run.term })),
+      termRuns: recovered.termRuns,
       lastIndex: recovered.last.index,
       tail: [],
       applied: logIndex(meta?.index ?? recovered.base.index),
