@@ -339,7 +339,10 @@ export class QueueMachine {
     visit: (entry: LogIndex, offset: number) => void,
   ): void {
     for (const page of this.#core.pool.all()) {
-      if (page.doomed) continue;
+      if (page.doomed || page.used === 0) continue;
+      // Sent messages stand in the order of their entries; only pages with moved ones need a look at each.
+      const sorted = page.origin === undefined;
+      if (sorted && (page.entry(0) > range.upTo || page.entry(page.used - 1) < range.from)) continue;
       for (let slot = 0; slot < page.used; slot++) {
         const entry = page.entry(slot);
         if (entry < range.from || entry > range.upTo || page.place(slot) === PLACE.dead) continue;
