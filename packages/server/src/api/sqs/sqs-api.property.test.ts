@@ -1,0 +1,109 @@
+/** Whatever a request's members are, the answer is one that SQS has: no fault of ours, nothing half done. */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { SqsCaller } from "../../testing/sqs-caller.ts";
+
+const ACTIONS = [
+  "ChangeMessageVisibility",
+  "ChangeMessageVisibilityBatch",
+  "CreateQueue",
+  "DeleteMessage",
+  "DeleteMessageBatch",
+  "DeleteQueue",
+  "GetQueueAttributes",
+  "GetQueueUrl",
+  "ListQueues",
+  "PurgeQueue",
+  "ReceiveMessage",
+  "SendMessage",
+  "SendMessageBatch",
+  "SetQueueAttributes",
+];
+
+const MEMBERS = [
+  "AttributeNames",
+  "Attributes",
+  "BinaryValue",
+  "DataType",
+  "DelaySeconds",
+  "Entries",
+  "Id",
+  "MaxNumberOfMessages",
+  "MaxResults",
+  "MessageAttributeNames",
+  "MessageAttributes",
+  "MessageBody",
+  "MessageGroupId",
+  "MessageSystemAttributes",
+  "NextToken",
+  "Policy",
+  "QueueName",
+  "QueueNamePrefix",
+  "QueueUrl",
+  "ReceiptHandle",
+  "RedrivePolicy",
+  "RedriveAllowPolicy",
+  "StringValue",
+  "VisibilityTimeout",
+  "__proto__",
+  "constructor",
+  "tags",
+];
+
+const leaf = fc.oneof(
+  fc.constantFrom("q", "All", "String", "Number", "Binary", "mem-1-1-1", "", "{}", "1"),
+  fc.constantFrom('{"deadLetterTargetArn":"arn:aws:sqs:r:1:q"}', "__proto__", "toString"),
+  fc.string({ unit: "binary", maxLength: 20 }),
+  fc.integer(),
+  fc.double(),
+  fc.boolean(),
+  fc.constant(null),
+);
+
+const { members } = fc.letrec((tie) => ({
+  value: fc.oneof({ maxDepth: 3 }, leaf, fc.array(tie("value"), { maxLength: 4 }), tie("members")),
+  members: fc.dictionary(fc.constantFrom(...MEMBERS), tie("value"), { maxKeys: 8 }),
+}));
+
+test("no members make a fault", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(fc.constantFrom(...ACTIONS), members), { maxLength: 6 }),
+      async (calls) => {
+        const sqs = new SqsCaller();
+        const url = await sqs.createQueue("q");
+        await sqs.sendMessage(url, "a");
+        for (const [action, input] of calls) {
+          const signal = AbortSignal.abort();
+          const known = { QueueUrl: "q", QueueName: "q", ...Object(input) };
+          const reply = await sqs.call(action, JSON.stringify(known), {}, signal);
+          expect([200, 400, 403, 404, 503]).toContain(reply.status);
+          if (reply.status !== 200) expect(reply.headers["x-amzn-query-error"]).toBeDefined();
+        }
+        expect(sqs.faults).toEqual([]);
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+test("no bytes make a fault", async () => {
+  const sqs = new SqsCaller();
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...ACTIONS),
+      fc.oneof(
+        fc.uint8Array({ maxLength: 40 }),
+        fc.json().map((text) => new Uint8Array(Buffer.from(text))),
+      ),
+      async (action, body) => {
+        const reply = await sqs.send(body, {
+          "content-type": "application/x-amz-json-1.0",
+          "x-amz-target": `AmazonSQS.${action}`,
+        });
+        expect(reply.status).toBeLessThan(500);
+      },
+    ),
+  );
+  expect(sqs.faults).toEqual([]);
+});
