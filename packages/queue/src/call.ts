@@ -96,6 +96,7 @@ export class Call {
     if (this.requestId === undefined) return undefined;
     this.record.truncate(0);
     this.record.u8(COMMAND[this.kind]);
+    this.record.u48(this.queueId);
     return this.record;
   }
 }

@@ -8,7 +8,7 @@ export type RefusalReason =
   | "queue-not-found"
   /** The session is not known any more, or the sequence is too far behind: whether it was executed can't be said. */
   | "session-expired"
-  /** The request id was used for another kind of command. */
+  /** The request id was used for a command of another kind or on another queue. */
   | "request-id-reused"
   /** A limit of the machine: texts of a queue, sources of accepted messages. */
   | "limit-reached"

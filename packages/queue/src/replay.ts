@@ -12,7 +12,7 @@ import { grantedOutcome, hasToken } from "./receive.ts";
 /** Answers the call as its first execution was answered; a receive with what is still held under its grant. */
 export function replay(core: Core, call: Call, record: Uint8Array): void {
   const reader = new ByteReader(record);
-  if (reader.u8() !== COMMAND[call.kind]) {
+  if (reader.u8() !== COMMAND[call.kind] || reader.u48() !== call.queueId) {
     refuse(core, call, "request-id-reused");
     return;
   }

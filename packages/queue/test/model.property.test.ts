@@ -1,0 +1,121 @@
+/** The machine says what the naive model says, whatever happens, at every index. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Driver, type PlainOutcome, type TestCommand } from "./driver.ts";
+import { Model } from "./model.ts";
+import { type DrawnEntry, histories, runs, Scenario } from "./scenario.ts";
+
+/** The model knows no offsets. */
+function comparable(outcome: PlainOutcome): PlainOutcome {
+  const { offsets: _, ...rest } = outcome;
+  return rest;
+}
+
+interface Given {
+  readonly commands: readonly TestCommand[];
+  readonly timeMs: number;
+}
+
+/** Runs a history on both and gives the first difference, in words. `spoil` may change what the machine is given. */
+function firstDifference(
+  history: readonly DrawnEntry[],
+  spoil: (given: Given) => Given = (given) => given,
+): string | undefined {
+  const scenario = new Scenario();
+  const driver = new Driver();
+  const model = new Model();
+  for (let i = -1; i < history.length; i++) {
+    const entry = history[i];
+    const commands = entry === undefined ? scenario.begin() : scenario.read(entry);
+    const expected = model.apply(commands, scenario.timeMs);
+    const given = spoil({ commands, timeMs: scenario.timeMs });
+    const actual = driver.run(given.commands, given.timeMs).map(comparable);
+    scenario.learn(expected);
+    const difference =
+      differ("outcomes", actual, expected) ??
+      differ("counters", counters(driver, model), modelCounters(model)) ??
+      driver.machine.checkInvariants();
+    if (difference !== undefined) return `entry ${i}: ${difference}`;
+  }
+  while (driver.machine.sweep(100)) driver.countBodies();
+  driver.countBodies();
+  const sorted = (bodies: Map<number, number>) => [...bodies].sort(([a], [b]) => a - b);
+  const live = new Map<number, number>();
+  driver.machine.forEachLiveBody((index, count) => live.set(index, (live.get(index) ?? 0) + count));
+  return (
+    differ("bodies", sorted(driver.bodies), sorted(model.bodies())) ??
+    differ("live bodies", sorted(live), sorted(model.bodies()))
+  );
+}
+
+function counters(driver: Driver, model: Model): unknown {
+  return [...model.queues.keys()].map((id) => {
+    const view = driver.machine.describe(id as never);
+    if (view === undefined) return undefined;
+    const { available, inFlight, delayed, outbox } = view;
+    return { available, inFlight, delayed, outbox };
+  });
+}
+
+function modelCounters(model: Model): unknown {
+  return [...model.queues.keys()].map((id) => model.counters(id));
+}
+
+function differ(what: string, actual: unknown, expected: unknown): string | undefined {
+  const a = JSON.stringify(actual);
+  const e = JSON.stringify(expected);
+  return a === e ? undefined : `${what}\n  machine ${a}\n  model   ${e}`;
+}
+
+describe("the machine against the naive model", () => {
+  it("gives equal outcomes and counters at every index", () => {
+    fc.assert(
+      fc.property(histories(60), (history) => {
+        expect(firstDifference(history)).toBeUndefined();
+      }),
+      { numRuns: runs(150) },
+    );
+  });
+
+  /** Whether random histories tell the machine from one that is spoiled like this. */
+  function notices(spoil: (given: Given) => Given): boolean {
+    const property = fc.property(histories(60), (history) => {
+      return firstDifference(history, spoil) === undefined;
+    });
+    return fc.check(property, { numRuns: runs(100), endOnFailure: true }).failed;
+  }
+
+  it("notices a machine whose leases last a millisecond longer", () => {
+    expect(notices(({ commands, timeMs }) => ({ commands, timeMs: timeMs - 1 }))).toBe(true);
+  });
+
+  it("notices an undelivered release that does not restore the count", () => {
+    const keepCount = (command: TestCommand): TestCommand =>
+      command.op === "undelivered" ? { ...command, op: "release" } : command;
+    expect(notices(({ commands, timeMs }) => ({ commands: commands.map(keepCount), timeMs }))).toBe(
+      true,
+    );
+  });
+
+  it("notices a retry that is executed again", () => {
+    const forget = ({ id: _, ...command }: TestCommand): TestCommand => command as TestCommand;
+    expect(notices(({ commands, timeMs }) => ({ commands: commands.map(forget), timeMs }))).toBe(
+      true,
+    );
+  });
+
+  it("notices a dead letter that is delivered once more", () => {
+    const raise = (command: TestCommand): TestCommand => {
+      if (command.op !== "create" || command.attributes.deadLetter === undefined) return command;
+      const { deadLetter } = command.attributes;
+      const maximumReceives = deadLetter.maximumReceives + 1;
+      return {
+        ...command,
+        attributes: { ...command.attributes, deadLetter: { ...deadLetter, maximumReceives } },
+      };
+    };
+    expect(notices(({ commands, timeMs }) => ({ commands: commands.map(raise), timeMs }))).toBe(
+      true,
+    );
+  });
+});

@@ -1,0 +1,505 @@
+/**
+ * The queue, naively: arrays, loops, no cleverness. What it says is what the machine must say. It knows
+ * nothing of pages, wheels, bitmaps or bytes; only of messages and rules.
+ */
+import type { QueueAttributes } from "../src/index.ts";
+import { DEFAULT_ATTRIBUTES } from "../src/index.ts";
+import { sizeClassOf, sizeOfClass } from "../src/page.ts";
+import {
+  type PlainOutcome,
+  recordBytes,
+  type TestCommand,
+  type TestRequest,
+  WALL_AHEAD_MS,
+} from "./driver.ts";
+
+interface Message {
+  readonly sequence: number;
+  readonly entry: number;
+  readonly size: number;
+  place: "ready" | "delayed" | "leased" | "outbox";
+  visibleAt: number;
+  token: number;
+  grantedAt: number;
+  count: number;
+  firstReceived: number;
+  enqueuedSecond: number;
+  origin: { queue: number; sequence: number; source: number } | undefined;
+  countOnArrival: number;
+  outboxSequence: number;
+  target: number;
+}
+
+interface ModelQueue {
+  readonly id: number;
+  attributes: QueueAttributes;
+  messages: Message[];
+  nextSequence: number;
+  nextToken: number;
+  nextOutbox: number;
+  accepted: Map<number, number>;
+}
+
+/** What a retry needs: the kind of command, and either the answer or the grant. */
+interface Remembered {
+  readonly command: TestCommand;
+  readonly answer: PlainOutcome;
+  readonly grant?: { sequences: number[]; first: number; leaseMs: number };
+}
+
+interface ModelSession {
+  highest: number;
+  answers: Map<number, Remembered>;
+}
+
+export interface Counters {
+  available: number;
+  inFlight: number;
+  delayed: number;
+  outbox: number;
+}
+
+const refused = (reason: string): PlainOutcome => ({ kind: "refused", reason });
+
+export class Model {
+  now = 0;
+  wall = 0;
+  index = 0;
+  readonly queues: Map<number, ModelQueue> = new Map();
+  readonly deleted: Set<number> = new Set();
+  #retentionSecond = -1;
+  #generationStart = 0;
+  #current = new Map<string, Remembered>();
+  #previous = new Map<string, Remembered>();
+  readonly #sessions = new Map<number, ModelSession>();
+  #nextSession = 1;
+  #remember: Remembered | undefined = undefined;
+
+  /** One entry. */
+  apply(commands: readonly TestCommand[], timeMs: number): PlainOutcome[] {
+    this.index += 1;
+    this.now = Math.max(this.now, timeMs);
+    this.wall = timeMs + WALL_AHEAD_MS;
+    if (this.now - this.#generationStart >= 60_000) {
+      this.#previous = this.#current;
+      this.#current = new Map();
+      this.#generationStart = this.now;
+    }
+    this.#keepHouse();
+    return commands.map((command) => this.#execute(command));
+  }
+
+  counters(id: number): Counters | undefined {
+    const queue = this.queues.get(id);
+    if (queue === undefined) return undefined;
+    const count = (place: Message["place"]): number =>
+      queue.messages.filter((message) => message.place === place).length;
+    return {
+      available: count("ready"),
+      inFlight: count("leased"),
+      delayed: count("delayed"),
+      outbox: count("outbox"),
+    };
+  }
+
+  /** Live bodies by entry. */
+  bodies(): Map<number, number> {
+    const bodies = new Map<number, number>();
+    for (const queue of this.queues.values()) {
+      for (const { entry } of queue.messages) bodies.set(entry, (bodies.get(entry) ?? 0) + 1);
+    }
+    return bodies;
+  }
+
+  #keepHouse(): void {
+    let steps = 1_024;
+    for (;;) {
+      const due = this.#inOrder()
+        .flatMap((queue) => queue.messages.map((message) => ({ queue, message })))
+        .filter(({ message }) => message.place === "leased" || message.place === "delayed")
+        .filter(({ message }) => message.visibleAt <= this.now);
+      // The sort is stable: messages come by queue and sequence already.
+      due.sort((a, b) => a.message.visibleAt - b.message.visibleAt);
+      const first = due[0];
+      if (first === undefined || steps === 0) break;
+      steps -= 1;
+      if (first.message.place === "leased") this.#comeBack(first.queue, first.message);
+      else first.message.place = "ready";
+    }
+    const second = Math.floor(this.now / 1_000);
+    if (this.#retentionSecond >= second) return;
+    for (const queue of this.#inOrder()) {
+      const kept = Math.ceil(queue.attributes.retentionMs / 1_000);
+      for (const message of [...queue.messages]) {
+        if (message.enqueuedSecond >= second - kept || message.place === "outbox") continue;
+        if (steps === 0) return;
+        steps -= 1;
+        remove(queue, message);
+      }
+    }
+    this.#retentionSecond = second;
+  }
+
+  #inOrder(): ModelQueue[] {
+    return [...this.queues.values()].sort((a, b) => a.id - b.id);
+  }
+
+  #policy(queue: ModelQueue): QueueAttributes["deadLetter"] {
+    const policy = queue.attributes.deadLetter;
+    if (policy === undefined || policy.queueId === queue.id) return undefined;
+    return policy.group === 0 && !this.queues.has(policy.queueId) ? undefined : policy;
+  }
+
+  #exhausted(queue: ModelQueue, message: Message): boolean {
+    const policy = this.#policy(queue);
+    const here = message.count - message.countOnArrival;
+    return policy !== undefined && here >= policy.maximumReceives;
+  }
+
+  #comeBack(queue: ModelQueue, message: Message): void {
+    if (this.#exhausted(queue, message)) this.#move(queue, message);
+    else message.place = "ready";
+  }
+
+  #move(queue: ModelQueue, message: Message): void {
+    const policy = this.#policy(queue);
+    if (policy === undefined) throw new Error("a move without a policy");
+    const target = policy.group === 0 ? this.queues.get(policy.queueId) : undefined;
+    if (target === undefined) {
+      message.place = "outbox";
+      message.outboxSequence = queue.nextOutbox++;
+      message.target = policy.queueId;
+      return;
+    }
+    remove(queue, message);
+    const { entry, size, count, firstReceived, enqueuedSecond } = message;
+    const origin = message.origin ?? { queue: queue.id, sequence: message.sequence };
+    this.#append(target, { entry, size }, "ready", {
+      count,
+      countOnArrival: count,
+      firstReceived,
+      enqueuedSecond,
+      origin: { queue: origin.queue, sequence: origin.sequence, source: queue.id },
+    });
+  }
+
+  #append(
+    queue: ModelQueue,
+    body: { entry: number; size: number },
+    place: "ready" | "delayed",
+    rest: Partial<Message> = {},
+  ): void {
+    queue.messages.push({
+      sequence: queue.nextSequence++,
+      ...body,
+      place,
+      visibleAt: 0,
+      token: 0,
+      grantedAt: 0,
+      count: 0,
+      firstReceived: 0,
+      enqueuedSecond: Math.floor(this.now / 1_000),
+      origin: undefined,
+      countOnArrival: 0,
+      outboxSequence: 0,
+      target: 0,
+      ...rest,
+    });
+  }
+
+  #execute(command: TestCommand): PlainOutcome {
+    this.#remember = undefined;
+    const known = this.#find(command.id);
+    if (known === "expired") return refused("session-expired");
+    if (known !== undefined) return this.#replay(command, known);
+    const answer = this.#dispatch(command);
+    if (answer["kind"] !== "refused" && command.op !== "accept") {
+      this.#keep(command.id, this.#remember ?? { command, answer });
+    }
+    return answer;
+  }
+
+  #find(id: TestRequest): Remembered | "expired" | undefined {
+    if (id === undefined) return undefined;
+    if (typeof id === "string") return this.#current.get(id) ?? this.#previous.get(id);
+    const session = this.#sessions.get(id.session);
+    if (session === undefined || id.count <= session.highest - 64) return "expired";
+    return session.answers.get(id.count);
+  }
+
+  #keep(id: TestRequest, remembered: Remembered): void {
+    // A receive that granted nothing is executed anew when it is tried again.
+    if (id === undefined || (remembered.command.op === "receive" && remembered.grant === undefined))
+      return;
+    if (typeof id === "string") {
+      this.#current.set(id, remembered);
+      return;
+    }
+    const session = this.#sessions.get(id.session);
+    if (session === undefined) return;
+    session.answers.set(id.count, remembered);
+    session.highest = Math.max(session.highest, id.count);
+  }
+
+  #replay(command: TestCommand, known: Remembered): PlainOutcome {
+    const same = known.command.op === command.op && queueOf(known.command) === queueOf(command);
+    if (!same) return refused("request-id-reused");
+    if (command.op !== "receive") return { ...known.answer, replayed: true };
+    const queue = this.queues.get(command.queue);
+    if (queue === undefined) return refused("queue-not-found");
+    const grant = known.grant ?? { sequences: [], first: 0, leaseMs: 0 };
+    const held = grant.sequences.flatMap((sequence, i) =>
+      queue.messages.filter(
+        (message) =>
+          message.sequence === sequence &&
+          message.place === "leased" &&
+          message.token === grant.first + i,
+      ),
+    );
+    return this.#granted(queue, held, {
+      first: grant.first,
+      count: grant.sequences.length,
+      leaseMs: grant.leaseMs,
+      replayed: true,
+    });
+  }
+
+  #dispatch(command: TestCommand): PlainOutcome {
+    switch (command.op) {
+      case "openSession": {
+        const sessionId = this.#nextSession++;
+        this.#sessions.set(sessionId, { highest: 0, answers: new Map() });
+        return { kind: "session", sessionId, replayed: false };
+      }
+      case "create":
+        return this.#create(command);
+      case "delete": {
+        const changed = this.queues.delete(command.queue);
+        if (changed) this.deleted.add(command.queue);
+        return { kind: "done", changed, replayed: false };
+      }
+      case "reserve":
+      case "confirm":
+      case "mark":
+      case "forget":
+      case "init":
+        throw new Error("the model has no catalogue");
+      default: {
+        const queue = this.queues.get(command.queue);
+        return queue === undefined ? refused("queue-not-found") : this.#onQueue(queue, command);
+      }
+    }
+  }
+
+  #create(command: Extract<TestCommand, { readonly op: "create" }>): PlainOutcome {
+    const { queue: id } = command;
+    if (this.deleted.has(id)) return refused("queue-deleted");
+    const changed = !this.queues.has(id);
+    if (changed) {
+      this.queues.set(id, {
+        id,
+        attributes: { ...DEFAULT_ATTRIBUTES, ...command.attributes },
+        messages: [],
+        nextSequence: 1,
+        nextToken: 1,
+        nextOutbox: 1,
+        accepted: new Map(),
+      });
+    }
+    return { kind: "done", changed, replayed: false };
+  }
+
+  #onQueue(
+    queue: ModelQueue,
+    command: Extract<TestCommand, { readonly queue: number }>,
+  ): PlainOutcome {
+    switch (command.op) {
+      case "set":
+        queue.attributes = { ...queue.attributes, ...command.attributes };
+        return { kind: "done", changed: true, replayed: false };
+      case "purge": {
+        const changed = queue.messages.length > 0;
+        queue.messages = [];
+        return { kind: "done", changed, replayed: false };
+      }
+      case "send":
+        return this.#send(queue, command);
+      case "receive":
+        return this.#receive(queue, command);
+      case "tombstone":
+      case "extend":
+      case "release":
+      case "undelivered": {
+        const results = command.leases.map(([sequence, token, ms = 0]) =>
+          this.#settle(queue, command.op, { sequence, token, ms }),
+        );
+        return { kind: "settled", queueId: queue.id, results, replayed: false };
+      }
+      case "accept":
+        return this.#accept(queue, command);
+      case "dropOutbox":
+        return this.#dropOutbox(queue, command);
+      default:
+        throw new Error(`the model has no ${command.op}`);
+    }
+  }
+
+  #send(queue: ModelQueue, command: Extract<TestCommand, { readonly op: "send" }>): PlainOutcome {
+    const firstSequence = queue.nextSequence;
+    for (const { size, delayMs = queue.attributes.delayMs } of command.messages) {
+      const body = { entry: this.index, size: recordBytes(size) };
+      this.#append(queue, body, delayMs > 0 ? "delayed" : "ready", {
+        visibleAt: this.now + delayMs,
+      });
+    }
+    const count = command.messages.length;
+    return { kind: "sent", queueId: queue.id, firstSequence, count, replayed: false };
+  }
+
+  #receive(
+    queue: ModelQueue,
+    command: Extract<TestCommand, { readonly op: "receive" }>,
+  ): PlainOutcome {
+    const leaseMs = command.visibilityMs ?? queue.attributes.visibilityTimeoutMs;
+    const first = queue.nextToken;
+    let bytes = command.maxBytes ?? 4_194_304;
+    const redelivered = (message: Message): boolean => message.count > message.countOnArrival;
+    const ready = queue.messages.filter((message) => message.place === "ready");
+    const chosen: Message[] = [];
+    for (const message of [...ready.filter(redelivered), ...ready.filter((m) => !redelivered(m))]) {
+      if (redelivered(message) && this.#exhausted(queue, message)) {
+        this.#move(queue, message);
+        continue;
+      }
+      const size = sizeOfClass(sizeClassOf(message.size));
+      if (chosen.length === command.limit || (size > bytes && chosen.length > 0)) break;
+      bytes -= size;
+      chosen.push(message);
+    }
+    for (const message of chosen) {
+      message.place = "leased";
+      message.token = queue.nextToken++;
+      message.count += 1;
+      message.grantedAt = this.now;
+      message.visibleAt = this.now + leaseMs;
+      if (message.count === 1) message.firstReceived = this.wall;
+    }
+    const sequences = chosen.map((message) => message.sequence);
+    const count = chosen.length;
+    const grant = { first: count > 0 ? first : 0, count, leaseMs, replayed: false };
+    const answer = this.#granted(queue, chosen, grant);
+    if (leaseMs === 0) for (const message of chosen) this.#comeBack(queue, message);
+    this.#remember =
+      count > 0 ? { command, answer, grant: { sequences, first, leaseMs } } : undefined;
+    return answer;
+  }
+
+  #granted(
+    queue: ModelQueue,
+    messages: readonly Message[],
+    grant: { first: number; count: number; leaseMs: number; replayed: boolean },
+  ): PlainOutcome {
+    const moved = messages.some((message) => message.origin !== undefined);
+    const column = (value: (message: Message) => number): number[] => messages.map(value);
+    return {
+      kind: "granted",
+      queueId: queue.id,
+      replayed: grant.replayed,
+      grantFirst: grant.first,
+      grantCount: grant.count,
+      count: messages.length,
+      leaseMs: grant.leaseMs,
+      nowMs: this.now,
+      sequences: column((message) => message.sequence),
+      entries: column((message) => message.entry),
+      tokens: column((message) => message.token),
+      deadlines: column((message) => message.visibleAt),
+      receiveCounts: column((message) => message.count),
+      firstReceived: column((message) => message.firstReceived),
+      originQueues: moved ? column((message) => message.origin?.queue ?? 0) : undefined,
+      originSequences: moved ? column((message) => message.origin?.sequence ?? 0) : undefined,
+      sourceQueues: moved ? column((message) => message.origin?.source ?? 0) : undefined,
+    };
+  }
+
+  #settle(
+    queue: ModelQueue,
+    op: "tombstone" | "extend" | "release" | "undelivered",
+    lease: { sequence: number; token: number; ms: number },
+  ): number {
+    const message = queue.messages.find(({ sequence }) => sequence === lease.sequence);
+    if (message === undefined || message.place === "outbox") return 1;
+    if (message.token !== lease.token) return 2;
+    if (op === "tombstone") {
+      remove(queue, message);
+      return 0;
+    }
+    if (op === "undelivered") {
+      message.count -= 1;
+      message.token = 0;
+      if (message.count === 0) message.firstReceived = 0;
+      if (message.place !== "delayed") this.#comeBack(queue, message);
+      return 0;
+    }
+    if (message.place !== "leased" || message.visibleAt <= this.now) return 3;
+    if (op === "extend" && lease.ms > 0) {
+      if (this.now + lease.ms - message.grantedAt > 43_200_000) return 4;
+      message.visibleAt = this.now + lease.ms;
+      return 0;
+    }
+    if (this.#exhausted(queue, message)) this.#move(queue, message);
+    else {
+      message.place = lease.ms > 0 ? "delayed" : "ready";
+      message.visibleAt = this.now + lease.ms;
+    }
+    return 0;
+  }
+
+  #accept(
+    queue: ModelQueue,
+    command: Extract<TestCommand, { readonly op: "accept" }>,
+  ): PlainOutcome {
+    const duplicate = command.outboxSequence <= (queue.accepted.get(command.source) ?? 0);
+    if (!duplicate) {
+      queue.accepted.set(command.source, command.outboxSequence);
+      const [originQueue, originSequence] = command.origin;
+      const body = { entry: this.index, size: recordBytes(command.size) };
+      this.#append(queue, body, "ready", {
+        count: command.count,
+        countOnArrival: command.count,
+        firstReceived: command.count > 0 ? command.firstReceived : 0,
+        enqueuedSecond: Math.floor((this.now - command.ageMs) / 1_000),
+        origin: { queue: originQueue, sequence: originSequence, source: command.source },
+      });
+    }
+    return { kind: "accepted", duplicate };
+  }
+
+  #dropOutbox(
+    queue: ModelQueue,
+    command: Extract<TestCommand, { readonly op: "dropOutbox" }>,
+  ): PlainOutcome {
+    const dropped = queue.messages
+      .filter((m) => m.place === "outbox" && m.outboxSequence <= command.through)
+      .sort((a, b) => a.outboxSequence - b.outboxSequence);
+    for (const message of dropped) {
+      if (command.disposition === "accepted") remove(queue, message);
+      else {
+        if (queue.attributes.deadLetter?.queueId === message.target) {
+          queue.attributes = { ...queue.attributes, deadLetter: undefined };
+        }
+        message.place = "ready";
+        message.token = 0;
+      }
+    }
+    return { kind: "done", changed: dropped.length > 0, replayed: false };
+  }
+}
+
+function queueOf(command: TestCommand): number {
+  return "queue" in command ? command.queue : 0;
+}
+
+function remove(queue: ModelQueue, message: Message): void {
+  queue.messages.splice(queue.messages.indexOf(message), 1);
+}

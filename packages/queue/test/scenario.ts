@@ -1,0 +1,226 @@
+/**
+ * Random histories for property tests: fast-check draws small numbers, and these are read as commands
+ * about queues, leases and requests that there are. So a failing history shrinks.
+ */
+import { groupId } from "@kqueuey/base";
+import fc from "fast-check";
+import { type QueueAttributeChanges, queueId } from "../src/index.ts";
+import type { PlainOutcome, TestCommand, TestLease, TestRequest } from "./driver.ts";
+
+/** Runs of a property: more with `PROPERTY_RUNS=20`, for a longer hunt. */
+export function runs(usual: number): number {
+  return usual * Number(process.env["PROPERTY_RUNS"] ?? 1);
+}
+
+/** A command as drawn: an operation and numbers to be read as it needs. */
+export interface Draw {
+  readonly op: TestCommand["op"];
+  readonly queue: number;
+  readonly a: number;
+  readonly b: number;
+  readonly request: number;
+}
+
+/** An entry as drawn. */
+export interface DrawnEntry {
+  readonly advanceMs: number;
+  readonly draws: readonly Draw[];
+}
+
+const op: fc.Arbitrary<TestCommand["op"]> = fc.oneof(
+  { weight: 8, arbitrary: fc.constant<TestCommand["op"]>("send") },
+  { weight: 10, arbitrary: fc.constant<TestCommand["op"]>("receive") },
+  { weight: 6, arbitrary: fc.constant<TestCommand["op"]>("tombstone") },
+  { weight: 3, arbitrary: fc.constant<TestCommand["op"]>("extend") },
+  { weight: 3, arbitrary: fc.constant<TestCommand["op"]>("release") },
+  { weight: 3, arbitrary: fc.constant<TestCommand["op"]>("undelivered") },
+  { weight: 2, arbitrary: fc.constant<TestCommand["op"]>("accept") },
+  { weight: 2, arbitrary: fc.constant<TestCommand["op"]>("dropOutbox") },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom<TestCommand["op"]>(
+      "purge",
+      "set",
+      "openSession",
+      "delete",
+      "create",
+    ),
+  },
+);
+
+const advanceMs: fc.Arbitrary<number> = fc.oneof(
+  { weight: 6, arbitrary: fc.integer({ min: 0, max: 5 }) },
+  { weight: 6, arbitrary: fc.integer({ min: 0, max: 1_500 }) },
+  { weight: 3, arbitrary: fc.constantFrom(999, 1_000, 1_023, 1_024, 2_000, 5_000, 9_999) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 70_000 }) },
+  { weight: 1, arbitrary: fc.constantFrom(60_000, 1_048_576, 43_200_000, 70_000_000) },
+);
+
+/** Histories of up to `entries` entries. */
+export function histories(entries: number): fc.Arbitrary<readonly DrawnEntry[]> {
+  const draw: fc.Arbitrary<Draw> = fc.record({
+    op,
+    queue: fc.nat(7),
+    a: fc.nat(999),
+    b: fc.nat(999),
+    request: fc.nat(60),
+  });
+  const entry = fc.record({ advanceMs, draws: fc.array(draw, { maxLength: 4 }) });
+  return fc.array(entry, { minLength: 1, maxLength: entries, size: "max" });
+}
+
+const QUEUES = 4;
+
+const ATTRIBUTES: readonly QueueAttributeChanges[] = [
+  { deadLetter: { queueId: queueId(2), group: groupId(0), maximumReceives: 2 } },
+  { retentionMs: 5_000, visibilityTimeoutMs: 1_500 },
+  {
+    deadLetter: { queueId: queueId(99), group: groupId(7), maximumReceives: 1 },
+    visibilityTimeoutMs: 700,
+  },
+  { delayMs: 300, retentionMs: 61_500, visibilityTimeoutMs: 0 },
+];
+
+const CHANGES: readonly QueueAttributeChanges[] = [
+  { retentionMs: 2_000 },
+  { retentionMs: 100_000 },
+  { visibilityTimeoutMs: 3_000, delayMs: 0 },
+  { delayMs: 1_024 },
+  { deadLetter: undefined },
+  { deadLetter: { queueId: queueId(2), group: groupId(0), maximumReceives: 1 } },
+  { deadLetter: { queueId: queueId(1), group: groupId(0), maximumReceives: 3 } },
+  { deadLetter: { queueId: queueId(98), group: groupId(7), maximumReceives: 1 } },
+];
+
+/** Reads draws as commands, from what outcomes told so far. */
+export class Scenario {
+  timeMs = 1_000;
+  readonly #leases: { queue: number; lease: TestLease }[] = [];
+  readonly #requests: { id: TestRequest; command: TestCommand }[] = [];
+  readonly #sessions: number[] = [];
+  #requestCount = 0;
+  #nextQueue = QUEUES + 1;
+  readonly #ids: number[] = Array.from({ length: QUEUES }, (_, i) => i + 1);
+
+  /** The commands of the first entry. */
+  begin(): TestCommand[] {
+    return this.#ids.map((queue, i) => ({ op: "create", queue, attributes: ATTRIBUTES[i] ?? {} }));
+  }
+
+  read(entry: DrawnEntry): TestCommand[] {
+    this.timeMs += entry.advanceMs;
+    return entry.draws.map((draw) => this.#withRequest(draw, this.#command(draw)));
+  }
+
+  /** What an entry's outcomes tell a client. */
+  learn(outcomes: readonly PlainOutcome[]): void {
+    for (const outcome of outcomes) {
+      if (outcome["kind"] === "session") this.#sessions.push(Number(outcome["sessionId"]));
+      if (outcome["kind"] !== "granted") continue;
+      const sequences = outcome["sequences"] as number[];
+      const tokens = outcome["tokens"] as number[];
+      const queue = Number(outcome["queueId"]);
+      sequences.forEach((sequence, i) => {
+        this.#leases.push({ queue, lease: [sequence, tokens[i] ?? 1] });
+      });
+    }
+  }
+
+  #withRequest(draw: Draw, command: TestCommand): TestCommand {
+    if (command.op === "accept" || command.op === "dropOutbox") return command;
+    const { request } = draw;
+    const known = this.#requests.at(-1 - (request % 8));
+    if (request >= 54 && known !== undefined) return { ...known.command, id: known.id };
+    if (request === 53 && known !== undefined) return { ...command, id: known.id };
+    if (request < 25) return command;
+    this.#requestCount += 1;
+    const session = this.#sessions[request % 3];
+    const id: TestRequest =
+      request % 2 === 0 && session !== undefined
+        ? { session, count: this.#requestCount }
+        : `request ${this.#requestCount}`;
+    this.#requests.push({ id, command });
+    return { ...command, id };
+  }
+
+  #command(draw: Draw): TestCommand {
+    const { a, b } = draw;
+    const queue = this.#ids[draw.queue % this.#ids.length] ?? 1;
+    switch (draw.op) {
+      case "send": {
+        const count = a % 10 === 0 ? 40 : (a % 5) + 1;
+        const delays = [undefined, undefined, undefined, 0, 1, 500, 1_024, 5_000];
+        const messages = Array.from({ length: count }, (_, i) => ({
+          size: (b * (i + 1)) % 200,
+          delayMs: delays[(a + i * b) % delays.length],
+        }));
+        return { op: "send", queue, messages };
+      }
+      case "receive": {
+        const visibilities = [undefined, undefined, 0, 1, 1_000, 2_048, 30_000, 43_200_000];
+        const visibilityMs = visibilities[a % visibilities.length];
+        const limit = b % 7 === 0 ? 100 : (b % 4) + 1;
+        return { op: "receive", queue, limit, maxBytes: a % 3 === 0 ? 400 : 100_000, visibilityMs };
+      }
+      case "tombstone":
+      case "undelivered":
+      case "extend":
+      case "release":
+        return this.#settle(draw, draw.op);
+      case "purge":
+        return { op: "purge", queue };
+      case "set":
+        return { op: "set", queue, attributes: CHANGES[a % CHANGES.length] ?? {} };
+      case "delete":
+      case "create":
+        return this.#replaceQueue(draw, queue);
+      case "accept":
+        return {
+          op: "accept",
+          queue,
+          source: 70 + (a % 2),
+          outboxSequence: (b % 30) + 1,
+          origin: [60, a + 1],
+          count: a % 3,
+          firstReceived: 1_000 + b,
+          ageMs: (a * b) % 9_000,
+          size: b % 50,
+        };
+      case "dropOutbox":
+        return {
+          op: "dropOutbox",
+          queue,
+          through: (a % 20) + 1,
+          disposition: b % 3 === 0 ? "returned" : "accepted",
+        };
+      default:
+        return { op: "openSession" };
+    }
+  }
+
+  /** A deleted queue is followed by a new one; the same id may be asked for again, in vain. */
+  #replaceQueue(draw: Draw, queue: number): TestCommand {
+    if (draw.op === "delete" && draw.b % 4 === 0) {
+      this.#ids[this.#ids.indexOf(queue)] = this.#nextQueue++;
+      return { op: "delete", queue };
+    }
+    const attributes = ATTRIBUTES[draw.a % ATTRIBUTES.length] ?? {};
+    return { op: "create", queue: draw.b % 5 === 0 ? 1 : queue, attributes };
+  }
+
+  /** Mostly leases given lately, by one queue; now and then ones that never were. */
+  #settle(draw: Draw, op: "tombstone" | "extend" | "release" | "undelivered"): TestCommand {
+    const { a, b } = draw;
+    const times = [0, 1, 1_000, 1_500, 30_000, 43_200_000];
+    const recent = this.#leases.slice(-40);
+    const first = recent[a % Math.max(1, recent.length)];
+    if (first === undefined || b % 29 === 0) {
+      return { op, queue: 1, leases: [[a + 1, b + 1, times[a % times.length] ?? 0]] };
+    }
+    const leases = recent
+      .filter(({ queue }) => queue === first.queue)
+      .slice(-1 - (b % 6))
+      .map(({ lease }, i): TestLease => [lease[0], lease[1], times[(a + i) % times.length] ?? 0]);
+    return { op, queue: first.queue, leases };
+  }
+}
