@@ -40,7 +40,8 @@ export class GroupLog {
     if (this.#runs.at(-1)?.term !== point.term) {
       this.#runs.push({ from: point.index, term: point.term });
     }
-    this.#last = point;
+    // Not the entry itself: its data would stay in memory with it.
+    this.#last = { index: point.index, term: point.term };
   }
 
   /** Entries from `from` on are void; `from` is above what is compacted. */
@@ -54,8 +55,8 @@ export class GroupLog {
 
   /** The log becomes empty and begins after `point`. */
   reset(point: LogPoint): void {
-    this.#compacted = point;
-    this.#last = point;
+    this.#compacted = { index: point.index, term: point.term };
+    this.#last = this.#compacted;
     this.#runs = [];
   }
 

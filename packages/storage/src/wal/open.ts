@@ -9,13 +9,7 @@ import { BLOCK_BYTES } from "./format.ts";
 import { type LogEnd, type RecoveryResult, recoverLog } from "./recovery.ts";
 import { type Segment, segmentPath } from "./segments.ts";
 import { DRAFT_NAME, type ReadySegment } from "./supply.ts";
-import type {
-  OpenWalResult,
-  QuarantineWal,
-  WalConfig,
-  WalFailure,
-  WalPorts,
-} from "./types.ts";
+import type { OpenWalResult, QuarantineWal, WalConfig, WalFailure, WalPorts } from "./types.ts";
 import { type ActiveSegment, WalWriter } from "./wal.ts";
 
 type Whole = Extract<RecoveryResult, { kind: "whole" }>;
