@@ -215,7 +215,8 @@ class Link {
     if (hello.clusterId !== undefined && hello.clusterId !== clusterId) {
       const text = `this is the cluster ${clusterId}, not ${hello.clusterId}`;
       this.#error(0, 0, new KQueueyError("INVALID_ARGUMENT", text));
-      this.end("refused");
+      // After the error, which is on its way.
+      queueMicrotask(() => this.end("refused"));
       return;
     }
     const leaderUrl = this.#parts.leaderUrl();
