@@ -11,6 +11,7 @@ import {
   tryTransfer,
 } from "./leadership.ts";
 import type { AppendAccepted, AppendRejected, HeartbeatResponse } from "./message.ts";
+import { jointHolds, voterSets } from "./quorum/joint.ts";
 import { acceptIdentity, expectNewcomer, proposeReadmission } from "./readmission.ts";
 import {
   advanceCommit,
@@ -30,7 +31,7 @@ import type {
 import { becomeFollower } from "./role.ts";
 import type { Core, Leadership } from "./state.ts";
 import { becomeProbe, type Progress } from "./tracker/progress.ts";
-import type { Member } from "./types.ts";
+import type { Member, Membership } from "./types.ts";
 
 export function takeAppendAccepted(core: Core, lead: Leadership, message: AppendAccepted): void {
   const progress = countedSender(core, lead, message);
@@ -164,6 +165,9 @@ export function changeMembership(
     (step) => step.kind === "promote" && !hasCaughtUp(core, lead, step.id),
   );
   if (laggard !== undefined) return refuse("lagging", `node ${laggard.id} has not caught up`);
+  if (!isHealthy(core, lead, outcome.membership)) {
+    return refuse("unhealthy", "the voters that would be left and answer are no majority");
+  }
   const { index, term } = appendMembership(core, lead, outcome.membership);
   for (const step of change) {
     if (step.kind === "add" || step.kind === "add-learner") expectNewcomer(core, lead, step.id);
@@ -215,6 +219,16 @@ function hasCaughtUp(core: Core, lead: Leadership, id: NodeId): boolean {
   if (progress?.state.kind !== "replicate" || !isActive(core, progress)) return false;
   if (progress.match < lead.firstIndex) return false;
   return progress.match + core.config.promotionLagEntriesMax >= core.log.lastIndex;
+}
+
+/** True when the voters that answer now could decide under `membership`, so that the change can commit. */
+function isHealthy(core: Core, lead: Leadership, membership: Membership): boolean {
+  return jointHolds(voterSets(membership), (member) => {
+    if (member.id === core.config.id) return true;
+    const progress = lead.tracker.get(member.id);
+    if (progress === undefined || progress.incarnation !== member.incarnation) return false;
+    return progress.suspicion === undefined && isActive(core, progress);
+  });
 }
 
 /** Steps down for good, or for a while: removed, or a disk too slow to lead with. */

@@ -43,7 +43,8 @@ export type MembershipChangeResult =
       readonly ok: false;
       /**
        * `in-progress`: the last change is not committed yet. `not-ready`: nothing of this term is
-       * committed yet. `lagging`: a learner to promote has not caught up. `invalid`: see `detail`.
+       * committed yet. `lagging`: a learner to promote has not caught up. `unhealthy`: the voters
+       * that answer would be no majority, so the change could not be committed. `invalid`: see `detail`.
        */
       readonly reason:
         | "not-leader"
@@ -51,6 +52,7 @@ export type MembershipChangeResult =
         | "in-progress"
         | "not-ready"
         | "lagging"
+        | "unhealthy"
         | "invalid";
       readonly detail: string;
     };

@@ -24,7 +24,7 @@ import { MatchRecords } from "./match-records.ts";
 import { Outbox } from "./outbox.ts";
 import type { Reads } from "./read-index.ts";
 import type { Tracker } from "./tracker/tracker.ts";
-import type { HardState, Identity, RaftInitial, SnapshotMeta } from "./types.ts";
+import type { HardState, Identity, Membership, RaftInitial, SnapshotMeta } from "./types.ts";
 import { Unstable } from "./unstable.ts";
 
 /** One answer to a (pre-)vote. It counts for the admission that gave it. */
@@ -178,10 +178,21 @@ export function inProbation(core: Core): boolean {
   return core.incarnation === 0;
 }
 
-/** True when this node may lead: a voter, under the admission that it has. */
+/**
+ * True when this node may lead: a voter, under the admission that it has. While the entry that takes its
+ * vote is not committed it still may, without counting itself: nobody else may have a log as long as
+ * its own, and then the group needs it to finish the change (dissertation §4.2.2).
+ */
 export function isPromotable(core: Core): boolean {
-  const self = findVoter(core.memberships.latest.membership, core.config.id);
-  return self !== undefined && self.incarnation === core.incarnation && !inProbation(core);
+  if (inProbation(core)) return false;
+  const { latest } = core.memberships;
+  if (isOwnVoter(core, latest.membership)) return true;
+  if (latest.index <= core.commit) return false;
+  return isOwnVoter(core, core.memberships.at(latest.index - 1).membership);
+}
+
+function isOwnVoter(core: Core, membership: Membership): boolean {
+  return findVoter(membership, core.config.id)?.incarnation === core.incarnation;
 }
 
 /** Starts the wait for a sign of life again, with a new random length. */
