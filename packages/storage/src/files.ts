@@ -131,6 +131,27 @@ export function readExactly(
   });
 }
 
+/** Exactly `length` bytes of a file that is not open. */
+export function readFileRange(
+  disk: Disk,
+  range: { readonly path: string; readonly position: number; readonly length: number },
+  done: StoreDone<Uint8Array>,
+): void {
+  disk.open(range.path, { mode: "read" }, (opened) => {
+    if (!opened.ok) {
+      const missing = opened.error.code === "not-found";
+      const failure = missing
+        ? damage(range.path, "is missing")
+        : diskFailure(opened.error, range.path);
+      done({ ok: false, failure });
+      return;
+    }
+    readExactly(disk, { ...range, file: opened.value }, (read) =>
+      disk.close(opened.value, () => done(read)),
+    );
+  });
+}
+
 /** A new file that only grows; one request at a time. */
 export class FileAppender {
   readonly path: string;

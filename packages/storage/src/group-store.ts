@@ -6,7 +6,7 @@
  * live body with `setLive`; `finishRestore`; from then on report births before deaths with
  * `bodiesBorn` and `bodiesDied`, call `checkpoint` now and then, and `pump` in turns that have time left.
  */
-import type { GroupId, LogIndex, MonotonicMs } from "@kqueuey/base";
+import type { GroupId, LogIndex } from "@kqueuey/base";
 import type { Entry } from "@kqueuey/raft";
 import type { SnapshotInstaller, SnapshotSender } from "./snapshot/types.ts";
 import type {
@@ -69,7 +69,10 @@ export interface GroupStore {
    */
   readBodies(refs: readonly BodyRef[], done: StoreDone<readonly Uint8Array[]>): void;
 
-  /** After a restore: `count` bodies of `entry` are alive (0 … 65,535). */
+  /**
+   * After loading a checkpoint, before anything else is applied: `count` bodies of `entry` are alive
+   * (0 … 65,535 in all). May be called more than once for an entry: the counts add up.
+   */
   setLive(entry: LogIndex, count: number): void;
   /** Every live body was reported: nothing is reclaimed before this. `live` answers the compactor. */
   finishRestore(live: LiveBodies): void;
@@ -108,9 +111,4 @@ export interface GroupStore {
   beginInstall(manifest: Uint8Array, done: StoreDone<SnapshotInstaller>): void;
 
   stats(): GroupStoreStats;
-}
-
-/** What a group's store is told by the node that owns it. */
-export interface GroupStoreDriver extends GroupStore {
-  tick(nowMs: MonotonicMs): void;
 }

@@ -12,9 +12,9 @@ export type {
   OpenOptions,
 } from "./disk.ts";
 export { assertDiskPath } from "./disk.ts";
+export type { GroupStoreLimits } from "./group-ports.ts";
 export type { GroupStore, GroupStoreStats } from "./group-store.ts";
 export type {
-  GroupStoreLimits,
   NodeStorage,
   NodeStorageConfig,
   OpenNodeResult,
@@ -39,11 +39,11 @@ export type {
   StoreFailure,
   StoreResult,
 } from "./store-types.ts";
-export type { LogPoint, TermRun, WalConfig } from "./wal/types.ts";
 export { openWal, quarantineWal } from "./wal/open.ts";
 export type { Placement } from "./wal/placements.ts";
 export { Placements } from "./wal/placements.ts";
 export type {
+  LogPoint,
   OpenWalResult,
   PlacementRun,
   RecoveredGroup,
@@ -51,9 +51,11 @@ export type {
   SegmentInfo,
   SnapshotMarker,
   SyncMode,
+  TermRun,
   Wal,
   WalAppend,
   WalAppended,
+  WalConfig,
   WalDone,
   WalFailure,
   WalPorts,

@@ -3,23 +3,10 @@
  * Opening it says whether this directory may be used at all.
  */
 import type { GroupId, MonotonicMs, NodeId } from "@kqueuey/base";
+import type { GroupStoreLimits } from "./group-ports.ts";
 import type { GroupStore } from "./group-store.ts";
 import type { BodyFraming, StoragePorts, StoreDone, StoreFailure } from "./store-types.ts";
 import type { WalConfig } from "./wal/types.ts";
-
-/** Bounds of one group's store; all have defaults. */
-export interface GroupStoreLimits {
-  /** Recent entries kept in memory, in bytes of data. Default 64 MiB. */
-  readonly cacheBytesMax: number;
-  /** Log kept for followers below the checkpoint, in bytes of data. Default 256 MiB. */
-  readonly retainedBytesMax: number;
-  /** Checkpoint, compaction and snapshot preparation together, in bytes a second. Default 64 MiB. */
-  readonly backgroundBytesPerSecond: number;
-  /** A snapshot that nobody read from for this long is let go. Default 60,000. */
-  readonly snapshotIdleMs: number;
-  /** A file segment of bodies takes no further entry past this. Default 64 MiB. */
-  readonly bodySegmentBytes: number;
-}
 
 export interface NodeStorageConfig {
   /** 16 bytes. */

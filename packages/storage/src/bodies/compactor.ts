@@ -56,6 +56,8 @@ interface Move {
   readonly from: SegmentRef;
   readonly position: number;
   readonly length: number;
+  /** CRC-32 of the whole block. */
+  readonly crc: number;
   readonly bodies: number;
 }
 
@@ -94,6 +96,11 @@ export class Compactor {
 
   get running(): boolean {
     return this.#task !== undefined;
+  }
+
+  /** The segment being copied from: nobody may take it away meanwhile. */
+  get reading(): SegmentRef | undefined {
+    return this.#task?.segment;
   }
 
   /** The body segment being written, which must not be removed or compacted. */
@@ -249,7 +256,9 @@ export class Compactor {
     const length = parts.reduce((sum, part) => sum + part.length, table.length);
     assert(table.length === blockTableBytes(ranges.length), "a table's length");
     const { index } = entry;
-    this.#moves.push({ index, from: task.segment, position, length, bodies: records.length });
+    let crc = this.#ports.crc32(table);
+    for (const part of parts) crc = this.#ports.crc32(part, crc);
+    this.#moves.push({ index, from: task.segment, position, length, crc, bodies: records.length });
     return undefined;
   }
 
@@ -260,7 +269,7 @@ export class Compactor {
   ): { readonly offset: number; readonly bytes: Uint8Array }[] | string {
     const { crc32, framing } = this.#ports;
     const inLog = !isBodySegment(entry.place.segment);
-    if (inLog && crc32(bytes) !== entry.place.crc) return "its checksum does not hold";
+    if (crc32(bytes) !== entry.place.crc) return "its checksum does not hold";
     const table = inLog ? undefined : decodeBlockTable(bytes, crc32);
     if (table === "damaged" || (table !== undefined && "needed" in table)) return "a damaged table";
     if (table !== undefined && table.index !== entry.index) return "a block of another entry";
@@ -354,8 +363,8 @@ export class Compactor {
       if (!readsPast(task.lastRead)) return;
       const number = must(this.#target, "a body segment is open").number;
       const segment = bodySegmentRef(number);
-      for (const { index, from, position, length, bodies } of this.#moves) {
-        map.move(index, from, { segment, position, length, kind: 0, crc: 0, bodies });
+      for (const { index, from, position, length, crc, bodies } of this.#moves) {
+        map.move(index, from, { segment, position, length, kind: 0, crc, bodies });
       }
       source.holdUntil(task.segment, nextSequence());
       this.#moves = [];

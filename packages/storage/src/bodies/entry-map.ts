@@ -26,7 +26,7 @@ export interface EntryPlace {
   /** Length of the entry's data, or of its block in a body segment. */
   readonly length: number;
   readonly kind: number;
-  /** CRC-32 of the entry's data; 0 in a body segment, whose blocks carry their own. */
+  /** CRC-32 of the entry's data or of the whole block. */
   readonly crc: number;
 }
 
@@ -123,18 +123,19 @@ export class EntryMap {
     if (live === 0 && count > 0) this.#dead.push(index);
   }
 
-  /** After a restore: the entry's living bodies. False if the map does not know the entry. */
-  setLive(index: number, count: number): boolean {
+  /** After a restore: `count` more living bodies of the entry. False if the map does not know it. */
+  addLive(index: number, count: number): boolean {
     const chunk = this.#chunks.get(Math.floor(index / CHUNK_ENTRIES));
     const row = chunk === undefined ? -1 : chunk.find(index % CHUNK_ENTRIES);
     if (chunk === undefined || row < 0) return false;
     this.#charge(chunk, row, -1);
-    if (chunk.born(row) < count) {
-      chunk.setBorn(row, count);
+    const live = chunk.live(row) + count;
+    if (chunk.born(row) < live) {
+      chunk.setBorn(row, live);
       this.#dirty.add(chunk.number);
     }
-    this.#liveBodies += count - chunk.live(row);
-    chunk.setLive(row, count);
+    this.#liveBodies += count;
+    chunk.setLive(row, live);
     this.#charge(chunk, row, 1);
     return true;
   }

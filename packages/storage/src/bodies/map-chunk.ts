@@ -20,7 +20,7 @@ export interface ChunkPlace {
   readonly length: number;
   /** The kind's number, 0 … 15. */
   readonly kind: number;
-  /** CRC-32 of the entry's data; 0 in a body segment. */
+  /** CRC-32 of the entry's data or of the whole block. */
   readonly crc: number;
 }
 

@@ -53,6 +53,7 @@ export class SegmentSource {
   /** First manifest that no longer needs a segment of the log, as far as moves are concerned. */
   readonly #walHeld = new Map<SegmentRef, number>();
   #nextNumber: number;
+  #closed = false;
 
   /** `nextNumber`: above that of every body segment file in the folder. */
   constructor(ports: SegmentPorts, nextNumber = 1) {
@@ -157,9 +158,10 @@ export class SegmentSource {
     return true;
   }
 
-  /** Closes every file. Nothing may be read any more. */
+  /** Closes every file, those being read when that is over. Nothing new may be read. */
   close(): void {
-    for (const segment of this.#bodies.values()) this.#closeFile(segment);
+    this.#closed = true;
+    for (const segment of this.#bodies.values()) if (segment.pins === 0) this.#closeFile(segment);
   }
 
   #body(ref: SegmentRef): BodySegment {
@@ -194,6 +196,7 @@ export class SegmentSource {
     segment.pins += 1;
     const finish: StoreDone<Uint8Array> = (result) => {
       segment.pins -= 1;
+      if (this.#closed && segment.pins === 0) this.#closeFile(segment);
       done(result);
     };
     this.#open(segment, (opened) => {

@@ -48,8 +48,9 @@ export interface CheckpointHost {
   bodySegments(): readonly ManifestFile[];
   /** A new manifest is durable. */
   published(meta: CheckpointMeta): void;
-  /** Its entries were let go: segments may have become free. */
-  settled(): void;
+  /** Number of the newest read request, and whether all up to a number were answered. */
+  lastRead(): number;
+  maySettle(number: number): boolean;
   /** The store cannot go on. */
   failed(failure: StoreFailure): void;
 }
@@ -70,6 +71,8 @@ interface Run {
   phase: Phase;
   tidy: { readonly stream: UnitStream } | undefined;
   manifest: ManifestRun | undefined;
+  /** Reads up to this one may still want an entry that the manifest left out. */
+  lastRead: number;
 }
 
 interface ManifestRun {
@@ -83,6 +86,7 @@ export class Checkpointer {
   #run: Run | undefined;
   #busy = false;
   #stopped = false;
+  #spent = 0;
 
   constructor(host: CheckpointHost) {
     this.#host = host;
@@ -110,6 +114,13 @@ export class Checkpointer {
   /** Writes the entry map anew, for the state that is durable. None may be running. */
   beginMaintenance(done: StoreDone<CheckpointMeta>): void {
     this.#start(undefined, must(this.#host.generation.meta, "there is a checkpoint"), done);
+  }
+
+  /** Bytes read and written since this was last asked. */
+  takeSpent(): number {
+    const spent = this.#spent;
+    this.#spent = 0;
+    return spent;
   }
 
   /** Does a turn's worth, about `bytesMax` bytes; true if the next turn can go on at once. */
@@ -140,8 +151,7 @@ export class Checkpointer {
         this.#writeManifest(run);
         break;
       case "settle":
-        this.#settle(run);
-        break;
+        return this.#settle(run);
     }
     return this.#run !== undefined && !this.#busy;
   }
@@ -175,6 +185,7 @@ export class Checkpointer {
       phase: source === undefined ? "map" : "units",
       tidy: undefined,
       manifest: undefined,
+      lastRead: 0,
     };
   }
 
@@ -189,12 +200,17 @@ export class Checkpointer {
     });
   }
 
+  #flush(run: Run, phase: Phase): void {
+    this.#spent += run.writer.queuedBytes;
+    this.#step(run, (next) => run.writer.flush(next), phase);
+  }
+
   #copyUnits(run: Run, bytesMax: number): void {
     const source = must(run.source, "units come from a source");
     const { units, removed, done } = source.nextCheckpointUnits(bytesMax);
     for (const unit of units) run.machine.set(unit.key, run.writer.add("machine", unit));
     for (const key of removed) run.machine.remove(key);
-    this.#step(run, (next) => run.writer.flush(next), done ? "gone" : "units");
+    this.#flush(run, done ? "gone" : "units");
   }
 
   /** Writes the chunks that were dirty when this phase began; what changes now is the next run's. */
@@ -210,7 +226,7 @@ export class Checkpointer {
       else run.map.set(number, run.writer.add("map", { key: number, bytes }));
     }
     const phase = end < run.chunks.length ? "map" : "tidy";
-    this.#step(run, (next) => run.writer.flush(next), phase);
+    this.#flush(run, phase);
   }
 
   /** Copies what is alive in page files that are mostly dead, so that they can go. */
@@ -235,7 +251,7 @@ export class Checkpointer {
         if (!delta.hides(unit.key)) delta.set(unit.key, run.writer.copy(unit));
       }
       const phase = read.value.length === 0 ? "finish" : "tidy";
-      this.#step(run, (next) => run.writer.flush(next), phase);
+      this.#flush(run, phase);
     });
   }
 
@@ -310,6 +326,7 @@ export class Checkpointer {
     const { slices, appender } = must(run.manifest, "a manifest is being written");
     const slice = slices.next();
     if (!slice.done) {
+      this.#spent += slice.value.length;
       this.#step(run, (next) => appender.write([slice.value], next), "manifest");
       return;
     }
@@ -339,6 +356,7 @@ export class Checkpointer {
     const { sequence, meta, machine, map } = run;
     generation.publish({ sequence, meta }, files, { machine, map });
     run.phase = "settle";
+    run.lastRead = this.#host.lastRead();
     run.source?.endCheckpoint(true);
     this.#host.published(meta);
     generation.collect(disk);
@@ -347,10 +365,14 @@ export class Checkpointer {
     done?.({ ok: true, value: meta });
   }
 
-  #settle(run: Run): void {
-    if (run.source !== undefined && !this.#host.map.settle(ENTRIES_A_TURN)) return;
+  /** Lets go of the entries that the new manifest left out, once nobody reads from them any more. */
+  #settle(run: Run): boolean {
+    if (run.source !== undefined) {
+      if (!this.#host.maySettle(run.lastRead)) return false;
+      if (!this.#host.map.settle(ENTRIES_A_TURN)) return true;
+    }
     this.#run = undefined;
-    this.#host.settled();
+    return false;
   }
 
   /** A run that could not be finished leaves nothing behind; only a full disk lets the store go on. */

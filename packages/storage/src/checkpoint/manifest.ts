@@ -20,7 +20,7 @@ import {
 import type { HardState } from "@kqueuey/raft";
 import { checkFileHeader, encodeFileHeader, FILE_HEADER_BYTES } from "../file-header.ts";
 import type { CheckpointMeta } from "../store-types.ts";
-import { type UnitDelta, type UnitPlace, UnitTable } from "./unit-table.ts";
+import { type UnitDelta, type UnitPlace, type UnitRows, UnitTable } from "./unit-table.ts";
 
 const UNIT_BYTES = 24;
 /** Units a slice: about 96 KiB. */
@@ -46,17 +46,18 @@ export interface Manifest extends ManifestHead {
   readonly mapUnits: UnitTable;
 }
 
-/** A table with the changes that are not part of it yet. */
+/** Rows, and the changes that are not part of them yet. */
 export interface UnitView {
-  readonly table: UnitTable;
+  readonly table: UnitRows;
   readonly delta: UnitDelta;
 }
 
 /** Units of a view. */
 function countUnits(view: UnitView): number {
-  let count = view.table.size + view.delta.places.size;
-  for (const key of view.delta.places.keys()) if (view.table.has(key)) count -= 1;
-  for (const key of view.delta.removed) if (view.table.has(key)) count -= 1;
+  let count = view.delta.places.size;
+  for (let row = 0; row < view.table.size; row++) {
+    if (!view.delta.hides(view.table.keyAt(row))) count += 1;
+  }
   return count;
 }
 

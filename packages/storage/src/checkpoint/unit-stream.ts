@@ -5,7 +5,7 @@ import { checkFileHeader, FILE_HEADER_BYTES, numberedName } from "../file-header
 import { readExactly } from "../files.ts";
 import { damage, diskFailure, type StoreDone, type StoreFailure } from "../store-types.ts";
 import { checkUnitRecord, type UnitKind } from "./pages.ts";
-import type { UnitPlace, UnitTable } from "./unit-table.ts";
+import type { UnitPlace, UnitRows } from "./unit-table.ts";
 
 export interface StreamedUnit {
   readonly kind: UnitKind;
@@ -45,7 +45,7 @@ export class UnitStream {
   /** All units of `tables`, or those in page files that `inFile` accepts. */
   static of(
     pages: PageFolder,
-    tables: readonly { readonly kind: UnitKind; readonly table: UnitTable }[],
+    tables: readonly { readonly kind: UnitKind; readonly table: UnitRows }[],
     inFile: (file: number) => boolean = () => true,
   ): UnitStream {
     const wanted: Wanted[] = [];

@@ -15,7 +15,15 @@ export interface UnitPlace {
   readonly crc: number;
 }
 
-export class UnitTable {
+/** Units by row, in no particular order. */
+export interface UnitRows {
+  readonly size: number;
+  keyAt(row: number): number;
+  fileAt(row: number): number;
+  placeAt(row: number): UnitPlace;
+}
+
+export class UnitTable implements UnitRows {
   readonly #rows = new Map<number, number>();
   #keys = new Float64Array(64);
   #files = new Uint32Array(64);
@@ -91,6 +99,27 @@ export class UnitTable {
       position: this.#positions[row] ?? 0,
       length: this.#lengths[row] ?? 0,
       crc: this.#crcs[row] ?? 0,
+    };
+  }
+
+  /** The rows as they are now, for a reader that outlives the next change. */
+  freeze(): UnitRows {
+    const count = this.#count;
+    const keys = this.#keys.slice(0, count);
+    const files = this.#files.slice(0, count);
+    const positions = this.#positions.slice(0, count);
+    const lengths = this.#lengths.slice(0, count);
+    const crcs = this.#crcs.slice(0, count);
+    return {
+      size: count,
+      keyAt: (row) => keys[row] ?? 0,
+      fileAt: (row) => files[row] ?? 0,
+      placeAt: (row) => ({
+        file: files[row] ?? 0,
+        position: positions[row] ?? 0,
+        length: lengths[row] ?? 0,
+        crc: crcs[row] ?? 0,
+      }),
     };
   }
 

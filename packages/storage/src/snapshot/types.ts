@@ -17,7 +17,10 @@ export interface SnapshotSender {
   readonly pieceCount: number;
   /** All pieces together, in bytes. */
   readonly bytes: number;
-  /** Reads piece `number`, 0 … pieceCount - 1: 1 … PIECE_BYTES_MAX bytes, checked against its digest. */
+  /**
+   * Reads piece `number`, 0 … pieceCount - 1: 1 … PIECE_BYTES_MAX bytes, checked against its digest. May
+   * complete before it returns. `closed` when the snapshot was let go: begin again with a new one.
+   */
   readPiece(number: number, done: StoreDone<Uint8Array>): void;
   release(): void;
 }
@@ -33,7 +36,8 @@ export interface SnapshotInstaller {
   nextMissing(from: number): number | undefined;
   /**
    * Writes one piece. A piece that is here already is fine; one that is not what the manifest says is
-   * refused with `accepted: false` and nothing changed. The caller keeps the bytes until `done`.
+   * refused with `accepted: false` and nothing changed. The caller keeps the bytes until `done`, which may
+   * be called before it returns.
    */
   accept(number: number, bytes: Uint8Array, done: StoreDone<{ readonly accepted: boolean }>): void;
   /**
