@@ -22,8 +22,8 @@ import { errorToJson, renderJson } from "./render/json.ts";
 
 /** Runs one command line (without `node` and the file's name); answers the exit code. Never throws. */
 export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
-  const program = await buildProgram(args, context);
   try {
+    const program = await buildProgram(args, context);
     await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
     return EXIT_CODE.done;
   } catch (error) {
