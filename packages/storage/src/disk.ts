@@ -44,6 +44,8 @@ export interface OpenOptions {
   readonly mode: "read" | "write" | "create";
   /** Every write is stable when it completes (O_DSYNC). */
   readonly dsync?: boolean;
+  /** Requests on it go before everything else's: the log's active segment. */
+  readonly urgent?: boolean;
 }
 
 export interface Disk {

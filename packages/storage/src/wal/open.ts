@@ -193,7 +193,8 @@ function openForWriting(
 ): void {
   const { config, end } = input;
   const path = segmentPath(config.directory, end.segment.id);
-  disk.open(path, { mode: "write", dsync: config.syncMode === "dsync" }, done);
+  const dsync = config.syncMode === "dsync";
+  disk.open(path, { mode: "write", dsync, urgent: true }, done);
 }
 
 /** Writes the last group again where it stands, and zeroes over what follows. */

@@ -322,7 +322,7 @@ export class WalWriter implements Wal {
     this.#phase = "switching";
     const path = segmentPath(this.#config.directory, next.id);
     const dsync = this.#config.syncMode === "dsync";
-    this.#ports.disk.open(path, { mode: "write", dsync }, (opened) => {
+    this.#ports.disk.open(path, { mode: "write", dsync, urgent: true }, (opened) => {
       if (this.#state.kind === "failed") return;
       if (!opened.ok) {
         this.#fail(opened.error, path);
