@@ -30,3 +30,16 @@ function tryListen(port: number): Promise<Server | undefined> {
     server.listen(port, "127.0.0.1", () => resolve(server));
   });
 }
+
+/** A port of which each of `offsets` further is free too. */
+export async function freePortBase(offsets: readonly number[]): Promise<number> {
+  for (;;) {
+    const base = FIRST + Math.floor(Math.random() * (LAST - FIRST));
+    const servers = await Promise.all(offsets.map((offset) => tryListen(base + offset)));
+    const free = servers.every((server) => server !== undefined);
+    await Promise.all(
+      servers.map((server) => new Promise((done) => (server ? server.close(done) : done(0)))),
+    );
+    if (free) return base;
+  }
+}
