@@ -303,6 +303,12 @@ export class GroupEngine implements GroupStore {
     this.#parts.source.forgetLogSegment(ref);
   }
 
+  /** Whether anything of this group is durable. */
+  get holdsSomething(): boolean {
+    const { tail } = this.#parts;
+    return tail.hardState !== undefined || tail.durableIndex > 0;
+  }
+
   /** Does nothing more; appends that wait get `closed`. */
   stop(): void {
     if (this.#stopped) return;
@@ -345,11 +351,11 @@ export class GroupEngine implements GroupStore {
 
   #build(opened: Omit<OpenedGroup, "recovered">): Parts {
     const { generation, map, source, log } = opened;
-    const { wal, group, crc32, framing, disk, reserve, mayAppend } = this.#ports;
+    const { wal, group, crc32, framing, disk, reserve } = this.#ports;
     const cache = this.#cache;
     const reader = new BodyReader({ map, cache, source, framing, crc32 });
     const failed = (failure: StoreFailure): void => this.#fail(failure);
-    const tail = new LogTail({ wal, group, crc32, map, cache, source, mayAppend, failed }, log);
+    const tail = new LogTail({ wal, group, crc32, map, cache, source, failed }, log);
     const host: CheckpointHost = {
       disk,
       crc32,

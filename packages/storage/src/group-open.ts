@@ -3,7 +3,7 @@
  * the log goes on from there. Damage anywhere means an empty state in a new generation, the damaged one
  * set aside: the node asks to be admitted anew and never goes on from half of what it had.
  */
-import { type LogIndex, logIndex, term as makeTerm, must, type Term } from "@kqueuey/base";
+import { type LogIndex, logIndex, must, type Term } from "@kqueuey/base";
 import type { Entry } from "@kqueuey/raft";
 import type { EntryMap } from "./bodies/entry-map.ts";
 import { isBodySegment } from "./bodies/segment-ledger.ts";
@@ -22,6 +22,7 @@ import {
   type StoreDone,
   type StoreFailure,
 } from "./store-types.ts";
+import { LOG_START } from "./wal/group-log.ts";
 import type { LogPoint, RecoveredGroup, TermRun } from "./wal/types.ts";
 
 /** Everything that a group's store starts with. */
@@ -37,8 +38,6 @@ export interface OpenContext {
   /** Damage outside of the group's files that takes its state away. */
   readonly damage: StoreFailure | undefined;
 }
-
-const START: LogPoint = { index: logIndex(0), term: makeTerm(0) };
 
 /** Opens the group. Fails only if the disk does. */
 export function openGroup(
@@ -151,7 +150,7 @@ function openGeneration(
         fail(failure);
         return;
       }
-      loadGeneration(ports, number, (loaded) => {
+      loadGeneration(ports, { number, receiving: false }, (loaded) => {
         if (!loaded.ok) {
           fail(loaded.failure);
           return;
@@ -195,7 +194,7 @@ function joinLog(
   const { generation, map, source } = found;
   const meta = generation.meta;
   const log = found.log ?? emptyLog(ports);
-  const checkpoint: LogPoint = meta ?? START;
+  const checkpoint: LogPoint = meta ?? LOG_START;
   const wrong = gapBetween(checkpoint, log);
   if (wrong !== undefined) {
     done({ ok: false, failure: damage(generation.folder, wrong) });
@@ -232,8 +231,8 @@ function emptyLog(ports: GroupPorts): RecoveredGroup {
     group: ports.group,
     hardState: undefined,
     snapshotMarker: undefined,
-    compacted: START,
-    last: START,
+    compacted: LOG_START,
+    last: LOG_START,
     termRuns: [],
     placements: [],
   };
@@ -339,7 +338,12 @@ function giveUp(
   const number = Math.max(0, ...numbers, markerGeneration(ports, context.log)) + 1;
   const generation = new Generation({ group, number });
   const log = context.log;
-  const start: LogStart = { base: START, last: START, termRuns: [], hardState: log?.hardState };
+  const start: LogStart = {
+    base: LOG_START,
+    last: LOG_START,
+    termRuns: [],
+    hardState: log?.hardState,
+  };
   runSteps(
     [
       (next) => makeFolder(ports, generation.folder, next),
@@ -354,7 +358,7 @@ function giveUp(
         done({ ok: false, failure: failed });
         return;
       }
-      loadGeneration(ports, number, (loaded) => {
+      loadGeneration(ports, { number, receiving: false }, (loaded) => {
         if (!loaded.ok) {
           done(loaded);
           return;
@@ -363,8 +367,8 @@ function giveUp(
           group,
           hardState: log?.hardState,
           checkpoint: undefined,
-          base: START,
-          last: START,
+          base: LOG_START,
+          last: LOG_START,
           termRuns: [],
           membershipEntries: [],
           damage: failure,
@@ -380,7 +384,7 @@ function emptyTheLog(ports: GroupPorts, log: RecoveredGroup | undefined, done: O
     done(undefined);
     return;
   }
-  const admission = ports.wal.append(ports.group, { resetTo: START }, (result) =>
+  const admission = ports.wal.append(ports.group, { resetTo: LOG_START }, (result) =>
     done(result.ok ? undefined : { ...result.failure }),
   );
   if (admission !== "accepted") done({ code: "io", message: "the log took no reset" });

@@ -43,8 +43,6 @@ export interface GroupPorts {
   readonly reserve: SpaceReserve;
   /** Background work that all groups share. */
   readonly pacer: Pacer;
-  /** The directory counts as used: appends may go to the log. */
-  readonly mayAppend: () => boolean;
   readonly failed: (failure: StoreFailure) => void;
 }
 

@@ -14,13 +14,9 @@ export type {
 export { assertDiskPath } from "./disk.ts";
 export type { GroupStoreLimits } from "./group-ports.ts";
 export type { GroupStore, GroupStoreStats } from "./group-store.ts";
-export type {
-  NodeStorage,
-  NodeStorageConfig,
-  OpenNodeResult,
-  OpenNodeStorage,
-  OpenRefusal,
-} from "./node-storage.ts";
+export type { OpenRefusal } from "./node-meta.ts";
+export type { NodeStorage, NodeStorageConfig, OpenNodeResult } from "./node-storage.ts";
+export { openNodeStorage } from "./node-storage.ts";
 export type { SnapshotInstaller, SnapshotSender } from "./snapshot/types.ts";
 export { PIECE_BYTES_MAX } from "./snapshot/types.ts";
 export type {

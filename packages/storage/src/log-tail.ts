@@ -33,8 +33,6 @@ export interface LogTailPorts {
   readonly map: EntryMap;
   readonly cache: EntryCache;
   readonly source: SegmentSource;
-  /** Appends go to the log only while this is true. */
-  readonly mayAppend: () => boolean;
   readonly failed: (failure: StoreFailure) => void;
 }
 
@@ -130,7 +128,7 @@ export class LogTail {
 
   /** Hands waiting appends to the log as far as it takes them. */
   flush(): void {
-    if (this.#closed || !this.#ports.mayAppend()) return;
+    if (this.#closed) return;
     for (const waiting of this.#waiting) {
       if (waiting.handedOver) continue;
       const { hardState, entries } = waiting.request;

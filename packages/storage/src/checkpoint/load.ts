@@ -38,20 +38,24 @@ export interface LoadedGeneration {
   readonly source: SegmentSource;
 }
 
-/** Loads generation `number`, whose folder exists. Without a manifest it is empty. */
+/** Loads a generation whose folder exists. Without a manifest it is empty. */
 export function loadGeneration(
   ports: LoadPorts,
-  number: number,
+  which: {
+    readonly number: number /** Its transfer may still go on. */;
+    readonly receiving: boolean;
+  },
   done: StoreDone<LoadedGeneration>,
 ): void {
   const { disk, group } = ports;
+  const { number } = which;
   const { folder } = new Generation({ group, number });
   disk.list(folder, (listed) => {
     if (!listed.ok) {
       done({ ok: false, failure: diskFailure(listed.error, folder) });
       return;
     }
-    const files = listed.value;
+    const files = listed.value.filter((file) => !which.receiving || file.name !== "snapshot");
     const generation = new Generation({ group, number }, highest("pages", files) + 1);
     const source = new SegmentSource({ ...ports, folder }, highest("bodies", files) + 1);
     const loaded = { generation, source, map: new EntryMap(0) };

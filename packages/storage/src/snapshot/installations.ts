@@ -91,7 +91,7 @@ export class Installations {
   tick(): void {
     const marking = this.#marking;
     if (marking === undefined || marking.sent || this.#stopped) return;
-    if (!this.#host.quiet() || !this.#ports.mayAppend()) return;
+    if (!this.#host.quiet()) return;
     const { index, term } = marking.incoming.root.meta;
     const directory = marking.incoming.folder;
     const marker = { index, term, directory };
@@ -204,7 +204,8 @@ export class Installations {
         this.#settleFailure(failure, refuse, done);
         return;
       }
-      loadGeneration(this.#ports, incoming.generation, (loaded) => {
+      const which = { number: incoming.generation, receiving: true };
+      loadGeneration(this.#ports, which, (loaded) => {
         const { root } = incoming;
         const wrong = loaded.ok ? contentProblem(root, loaded.value) : loaded.failure.message;
         if (!loaded.ok && loaded.failure.code !== "damaged") {
