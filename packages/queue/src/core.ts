@@ -69,6 +69,8 @@ export class Core {
   retentionSecond = -1;
   /** No message's retention ends before this second. Not part of the state: a lower bound of it. */
   retentionDue: number = Number.POSITIVE_INFINITY;
+  /** Messages in all queues. */
+  stored = 0;
   /** Number of the next unit of pages, requests and so on. */
   nextUnit = 1;
   readonly queues: Map<number, QueueState> = new Map();

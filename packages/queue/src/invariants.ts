@@ -10,14 +10,17 @@ import type { QueueState } from "./queue.ts";
 /** The first rule that does not hold, in words; undefined when all do. */
 export function findViolation(core: Core): string | undefined {
   let timed = 0;
+  let stored = 0;
   for (const id of core.queueOrder) {
     const queue = core.queues.get(id);
     if (queue === undefined) return `queue ${id} is in the order and not in the table`;
     const found = checkQueue(core, queue);
     if (found !== undefined) return `queue ${id}: ${found}`;
     timed += queue.inFlight + queue.delayed;
+    stored += queue.stored;
   }
   if (core.queues.size !== core.queueOrder.length) return "the order of queues is not complete";
+  if (core.stored !== stored) return `${core.stored} messages in all, counted ${stored}`;
   // Purged messages leave the wheel when their pages are swept.
   if (core.doomed.length === 0 && core.wheel.size !== timed) {
     return `the wheel holds ${core.wheel.size} messages, and ${timed} are leased or delayed`;

@@ -160,7 +160,8 @@ export class QueueMachine {
   nextDue(): ClusterTimeMs | undefined {
     const core = this.#core;
     const deadline = core.wheel.nextDeadline() ?? Number.POSITIVE_INFINITY;
-    const due = Math.min(deadline, core.retentionDue * 1_000);
+    const retention = core.stored > 0 ? core.retentionDue * 1_000 : Number.POSITIVE_INFINITY;
+    const due = Math.min(deadline, retention);
     return Number.isFinite(due) ? (Math.max(due, 0) as ClusterTimeMs) : undefined;
   }
 
@@ -342,7 +343,8 @@ export class QueueMachine {
       if (page.doomed || page.used === 0) continue;
       // Sent messages stand in the order of their entries; only pages with moved ones need a look at each.
       const sorted = page.origin === undefined;
-      if (sorted && (page.entry(0) > range.upTo || page.entry(page.used - 1) < range.from)) continue;
+      if (sorted && (page.entry(0) > range.upTo || page.entry(page.used - 1) < range.from))
+        continue;
       for (let slot = 0; slot < page.used; slot++) {
         const entry = page.entry(slot);
         if (entry < range.from || entry > range.upTo || page.place(slot) === PLACE.dead) continue;

@@ -58,6 +58,7 @@ export function appendMessage(core: Core, page: Page, body: BodyPlace): number {
   const queue = page.queue;
   const second = Math.floor(core.now / 1_000);
   takeSequence(queue);
+  core.stored += 1;
   const slot = page.append(body.entry, body.offset, { sizeClass: body.sizeClass, second });
   noteSecond(core, queue, second);
   return slot;
@@ -167,6 +168,7 @@ export function forget(core: Core, page: Page, slot: number): void {
   page.setPlace(slot, PLACE.dead);
   if (queue.countsInTable.size > 0) queue.countsInTable.delete(page.firstSequence + slot);
   page.live -= 1;
+  core.stored -= 1;
   if (page.live > 0) return;
   const last = queue.pages.last();
   if (page !== last || page.full) freePage(core, page);

@@ -118,6 +118,7 @@ function doom(core: Core, queue: QueueState): void {
     core.units.remove(page);
     core.doomed.push(page);
   }
+  core.stored -= queue.stored;
   queue.outboxFirst += queue.outbox;
   queue.outboxSequences = [];
   queue.outboxHead = 0;

@@ -35,6 +35,7 @@ export function applySend(core: Core, call: Call): void {
     }
   }
   noteSecond(core, queue, second);
+  core.stored += count;
   core.births.add(index, count);
   core.chain.mix(STEP.send);
   core.chain.number(queue.id);

@@ -293,6 +293,7 @@ function decodePage(
   page.used = used;
   page.live = live;
   page.saved = true;
+  core.stored += live;
   let least = 0;
   for (let i = 0; i < live; i++) {
     const slot = reader.u16();
