@@ -12,6 +12,8 @@ export interface HttpLimits {
   readonly headersTimeoutMs: number;
   /** From a request's first byte until its body is complete. */
   readonly requestTimeoutMs: number;
+  /** How long a client may take nothing of an answer that waits for it. */
+  readonly writeTimeoutMs: number;
   /** How long an idle connection is kept; longer than the SDKs' own, so that they close first. */
   readonly keepAliveMs: number;
   /** Requests at once on one HTTP/2 connection. */
@@ -25,6 +27,7 @@ export const HTTP_LIMITS: HttpLimits = {
   headerBytesMax: 16_384,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,
+  writeTimeoutMs: 30_000,
   keepAliveMs: 75_000,
   streamsPerConnectionMax: 256,
 };

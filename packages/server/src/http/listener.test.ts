@@ -192,6 +192,26 @@ describe("requests", () => {
     expect(await exchangeBytes(port, upgrade("/stream"))).toBe("taken over first");
     expect(await exchangeBytes(port, upgrade("/other"))).toContain("404 Not Found");
   });
+
+  test("an offer to change to HTTP/2 is ignored: the request is answered in HTTP/1.1", async () => {
+    const { port } = await start({
+      ...plain(async (request) => text(`${request.method} ${request.body.length}`)),
+      upgrades: [{ path: "/", handle: (_request, socket) => socket.end("taken over") }],
+    });
+    const socket = net.connect(port, "127.0.0.1");
+    const first =
+      "POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\nContent-Length: 4\r\n\r\nbody";
+    const second = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    const answers: string[] = [];
+    socket.write(first);
+    for await (const chunk of socket) {
+      if (answers.push(String(chunk)) === 1) socket.write(second);
+    }
+    expect(answers).toEqual([
+      expect.stringMatching(/200 OK[\s\S]*POST 4$/),
+      expect.stringMatching(/200 OK[\s\S]*GET 0$/),
+    ]);
+  });
 });
 
 describe("bounds", () => {
@@ -302,6 +322,15 @@ describe("bounds", () => {
     expect(answer).toContain("408");
   });
 
+  test("times are watched on a connection that offers HTTP/2 too", async () => {
+    const { port } = await start(
+      plain(async () => text("ok")),
+      { headersTimeoutMs: 150 },
+    );
+    const answer = await exchangeBytes(port, "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnec");
+    expect(answer).toContain("408");
+  });
+
   test("random bytes never stop it", async () => {
     const { base, port, failures } = await start(plain(async () => text("ok")));
     let state = 12345;
@@ -395,6 +424,22 @@ describe("handing over", () => {
     socket.destroy();
     await settled;
     expect(told).toEqual(["undelivered"]);
+  });
+
+  test("a client that takes nothing of its answer is cut off", async () => {
+    const { told, settled, value } = handover(true);
+    const { port } = await start(
+      plain(async () => ({ ...text("x".repeat(64 * 1_048_576)), handover: value })),
+      { writeTimeoutMs: 100 },
+    );
+    const socket = net.connect(port, "127.0.0.1", () =>
+      socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    );
+    socket.on("error", () => undefined);
+    socket.pause();
+    await settled;
+    expect(told).toEqual(["undelivered"]);
+    socket.destroy();
   });
 });
 

@@ -48,7 +48,9 @@ class HttpListener implements Listener {
   readonly #limits: HttpLimits;
   readonly #routes: Routes;
   readonly #budget: BodyBudget;
+  /** The one that listens. */
   readonly #http1: Server;
+  readonly #http1WithoutUpgrades: Server;
   readonly #http2: Http2Server;
   readonly #sockets = new Set<Socket>();
   /** Connections that have not said a byte yet: no server knows them. */
@@ -62,7 +64,8 @@ class HttpListener implements Listener {
     this.#routes = routes;
     this.#budget = new BodyBudget(this.#limits.bodyBytesInFlightMax);
     this.#http2 = this.#makeHttp2();
-    this.#http1 = this.#makeHttp1();
+    this.#http1WithoutUpgrades = this.#makeHttp1();
+    this.#http1 = this.#makeFront();
   }
 
   get connections(): number {
@@ -92,24 +95,19 @@ class HttpListener implements Listener {
         clearTimeout(cut);
         resolve();
       });
+      this.#http1WithoutUpgrades.close();
       for (const socket of this.#silent) socket.destroy();
       for (const session of this.#sessions) session.close();
     });
   }
 
-  #makeHttp1(): Server {
-    const limits = this.#limits;
-    const server = createServer(
-      {
-        maxHeaderSize: limits.headerBytesMax,
-        headersTimeout: limits.headersTimeoutMs,
-        requestTimeout: limits.requestTimeoutMs,
-        keepAliveTimeout: limits.keepAliveMs,
-        connectionsCheckingInterval: Math.max(100, Math.min(1_000, limits.headersTimeoutMs / 4)),
-      },
-      (request: IncomingMessage, response: ServerResponse) => this.#onRequest(request, response),
+  /** The server that listens: it counts connections and gives each to the server of its kind. */
+  #makeFront(): Server {
+    const server = this.#makeHttp1();
+    server.maxConnections = this.#limits.connectionsMax;
+    server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      this.#onUpgrade(request, socket, head),
     );
-    server.maxConnections = limits.connectionsMax;
     // Node's own reader of connections stays in charge, after the first bytes told the version.
     const [serveHttp1] = server.listeners("connection");
     server.removeAllListeners("connection");
@@ -118,11 +116,15 @@ class HttpListener implements Listener {
         this.#silent.delete(socket);
         serveHttp1?.call(server, socket);
       },
+      http1WithoutUpgrades: (socket) => {
+        this.#silent.delete(socket);
+        this.#http1WithoutUpgrades.emit("connection", socket);
+      },
       http2: (socket) => {
         this.#silent.delete(socket);
         this.#http2.emit("connection", socket);
       },
-      firstByteTimeoutMs: limits.headersTimeoutMs,
+      firstByteTimeoutMs: this.#limits.headersTimeoutMs,
     };
     server.on("connection", (socket: Socket) => {
       this.#sockets.add(socket);
@@ -133,10 +135,23 @@ class HttpListener implements Listener {
       });
       routeConnection(socket, front);
     });
-    server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) =>
-      this.#onUpgrade(request, socket, head),
-    );
+    // Node watches the times of a server's connections from this event on; the second server never listens.
+    server.on("listening", () => this.#http1WithoutUpgrades.emit("listening"));
     return server;
+  }
+
+  #makeHttp1(): Server {
+    const limits = this.#limits;
+    return createServer(
+      {
+        maxHeaderSize: limits.headerBytesMax,
+        headersTimeout: limits.headersTimeoutMs,
+        requestTimeout: limits.requestTimeoutMs,
+        keepAliveTimeout: limits.keepAliveMs,
+        connectionsCheckingInterval: Math.max(100, Math.min(1_000, limits.headersTimeoutMs / 4)),
+      },
+      (request: IncomingMessage, response: ServerResponse) => this.#onRequest(request, response),
+    );
   }
 
   #makeHttp2(): Http2Server {
@@ -227,7 +242,8 @@ class HttpListener implements Listener {
   }
 
   #respond(response: NodeResponse, answer: PlainResponse): void {
-    respond(response, answer, { lastOnConnection: this.#draining });
+    const { writeTimeoutMs } = this.#limits;
+    respond(response, answer, { lastOnConnection: this.#draining, writeTimeoutMs });
   }
 
   #onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

@@ -3,14 +3,18 @@
 import type { PlainResponse } from "../exchange.ts";
 import type { NodeResponse } from "./node-types.ts";
 
-/**
- * Writes `answer`; a stale one is replaced. `lastOnConnection` asks the client to connect anew, as a
- * node does that is stopping.
- */
+export interface RespondOptions {
+  /** Asks the client to connect anew, as a node does that is stopping. */
+  readonly lastOnConnection: boolean;
+  /** A client that takes nothing for so long is cut off. */
+  readonly writeTimeoutMs: number;
+}
+
+/** Writes `answer`; a stale one is replaced. */
 export function respond(
   response: NodeResponse,
   answer: PlainResponse,
-  options: { readonly lastOnConnection: boolean },
+  options: RespondOptions,
 ): void {
   const { handover } = answer;
   if (isGone(response) || response.writableEnded) {
@@ -18,13 +22,13 @@ export function respond(
     return;
   }
   if (handover === undefined) {
-    write(response, answer, options.lastOnConnection);
+    write(response, answer, options);
   } else if (handover.stillFresh()) {
     settleHandover(response, handover);
-    write(response, answer, options.lastOnConnection);
+    write(response, answer, options);
   } else {
     handover.undelivered();
-    write(response, handover.stale, options.lastOnConnection);
+    write(response, handover.stale, options);
   }
 }
 
@@ -33,15 +37,19 @@ export function isGone(response: NodeResponse): boolean {
   return "stream" in response ? response.stream.destroyed : response.destroyed;
 }
 
-function write(response: NodeResponse, answer: PlainResponse, last: boolean): void {
+function write(response: NodeResponse, answer: PlainResponse, options: RespondOptions): void {
   const { body } = answer;
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
   const headers: Record<string, string | number> = { ...answer.headers, "Content-Length": length };
   // HTTP/2 has no such header: there the session says that it is going.
-  if (last && response.req.httpVersionMajor === 1) headers["Connection"] = "close";
+  if (options.lastOnConnection && response.req.httpVersionMajor === 1)
+    headers["Connection"] = "close";
   response.writeHead(answer.status, headers);
   if (length === 0) response.end();
   else response.end(body);
+  // What the operating system took at once needs no watching.
+  const waiting = "stream" in response ? response.stream.writableLength : response.writableLength;
+  if (waiting > 0) response.setTimeout(options.writeTimeoutMs, () => response.destroy());
 }
 
 /**
