@@ -16,7 +16,7 @@ export interface BatchOptions {
   readonly maxMessages?: number;
   /** Body bytes in a batch: up to 4 MiB; 1 MiB by default. */
   readonly maxBytes?: number;
-  /** How long a batch that is not full waits while another is under way; 2 by default. An idle queue's is sent at once. */
+  /** How long a batch that is not full waits while others are under way; 2 by default. */
   readonly lingerMs?: number;
   /** Batches of one queue under way at a time: 1 to 64; 4 by default. */
   readonly maxInFlight?: number;
@@ -25,7 +25,7 @@ export interface BatchOptions {
 }
 
 export interface ClientOptions {
-  /** Client addresses of some nodes: `http://host:9324`, `https://…` or `host:9324`. One is enough; the others are learned. */
+  /** Client addresses of some nodes: `http://host:9324`, `https://…` or `host:9324`. One is enough. */
   readonly endpoints: readonly string[];
   /** How long a call may take, retries included; 30,000 by default. */
   readonly timeoutMs?: number;
@@ -33,7 +33,7 @@ export interface ClientOptions {
   readonly clusterId?: string;
   /** Shown in the servers' logs; "kqueuey-js" by default. */
   readonly name?: string;
-  /** Whether to connect to nodes that the cluster names but `endpoints` does not; true by default. Off behind a proxy. */
+  /** Whether to connect to nodes that only the cluster names: true by default; false is for a proxy. */
   readonly discover?: boolean;
   readonly batch?: BatchOptions;
   /** Calls under way at a time, receives that wait aside: 1 to 1,024; 256 by default. The others wait their turn. */
@@ -80,7 +80,7 @@ export interface SendFailure {
 export interface SendBatchOptions extends CallOptions {
   /** Whether to answer the ids of all messages; false by default, which is faster. */
   readonly ids?: boolean;
-  /** `throw` (default): any failure fails the call with the first failure's error. `return`: failures are in the result. */
+  /** `throw` (default): any failure fails the call with the first one's error. `return`: failures are in the result. */
   readonly failures?: "throw" | "return";
 }
 
@@ -155,7 +155,8 @@ export type Receipt = string | { readonly receiptHandle: string };
 export interface HandlerContext {
   /**
    * Aborted shortly before the lease is lost (it could not be renewed), when `handlerTimeoutMs` is over, or
-   * when the worker stops and its patience ends. The reason is a KQueueyError. Stop then: someone else may get the message.
+   * when the worker stops and its patience ends. The reason is a KQueueyError. Stop then: the message may become
+   * someone else's.
    */
   readonly signal: AbortSignal;
 }
@@ -172,9 +173,9 @@ export interface WorkOptions {
   readonly visibilityTimeoutMs?: number | undefined;
   /** How long one poll waits: 0 to 20,000; 20,000 by default. */
   readonly waitMs?: number;
-  /** How long a handler may run before its signal is aborted and its lease is no longer renewed; unlimited by default. */
+  /** How long a handler may run before its signal is aborted and its lease renewed no more; unlimited by default. */
   readonly handlerTimeoutMs?: number | undefined;
-  /** When a message whose handler failed can be received again. By default 1 s, doubled with each delivery, up to 5 min. */
+  /** When a message whose handler threw comes back: by default after 1 s, doubled with each delivery, up to 5 min. */
   readonly retryDelayMs?: (message: Message, error: unknown) => number;
   /** Told what a handler threw, and errors of polls, tombstones and releases. By default a process warning. */
   readonly onError?: (error: unknown, message: Message | undefined) => void;
@@ -353,6 +354,6 @@ export interface Client extends AsyncDisposable {
   /** Deletes every message that is in the queue now. */
   purgeQueue(name: string, options?: CallOptions): Promise<void>;
   clusterStatus(options?: CallOptions): Promise<ClusterStatus>;
-  /** Sends what waits to be sent, stops the workers, closes the connections. Calls under way fail with CANCELLED after that. */
+  /** Stops the workers, sends what waits to be sent, closes the connections. Other calls fail with CANCELLED. */
   close(): Promise<void>;
 }

@@ -225,7 +225,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorSpec>> = {
 /** Facts that go with an error, by name: plain values only, no secrets. */
 export type ErrorDetails = Readonly<Record<string, string | number | boolean>>;
 
-/** The one error class of the shells: a code of the table, a message that says what was wrong and what would be right. */
+/** The shells' one error class: a code of the table, and a message that says what was wrong and what would be right. */
 export class KQueueyError extends Error {
   override readonly name = "KQueueyError";
   readonly code: ErrorCode;

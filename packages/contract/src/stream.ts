@@ -33,7 +33,10 @@ export const REQUESTS_IN_FLIGHT_MAX = 1_024;
 /** How long the server waits for a hello, and the client for a welcome, in ms. */
 export const HANDSHAKE_TIMEOUT_MS = 5_000;
 
-/** What a frame is. Payloads: StreamHello, StreamWelcome, the method's request or response, ErrorDetail, none, StreamGoAway. */
+/**
+ * What a frame is. Payloads, in this order: StreamHello, StreamWelcome, the method's request, its response,
+ * ErrorDetail, none, StreamGoAway.
+ */
 export const FRAME_KIND: {
   readonly hello: 1;
   readonly welcome: 2;

@@ -204,8 +204,12 @@ class Link {
       case FRAME_KIND.cancel:
         this.#cancel(frame.requestId);
         return;
-      default:
+      case FRAME_KIND.welcome:
+      case FRAME_KIND.response:
+      case FRAME_KIND.error:
+      case FRAME_KIND.goAway:
         this.end("a client does not send such frames");
+        return;
     }
   }
 

@@ -162,9 +162,10 @@ function serveAdmin(
     "send" | "receive" | "tombstone" | "extend" | "release" | "clusterStatus"
   >,
   frame: Frame,
-  { broker, timers }: ServeParts,
+  parts: ServeParts,
   answer: Answer,
 ): Served {
+  const { broker, timers } = parts;
   switch (method) {
     case "createQueue": {
       const request = read(CreateQueueRequestSchema, frame);
@@ -176,21 +177,8 @@ function serveAdmin(
         write(answer, CreateQueueResponseSchema, { created });
       });
     }
-    case "describeQueue": {
-      const request = read(DescribeQueueRequestSchema, frame);
-      return at({ ...request, requestId: "" }, () => {
-        const queue = broker.queue(request.queue);
-        const { deadLetter, ...numbers } = queue.attributes;
-        write(answer, DescribeQueueResponseSchema, {
-          queue: queue.name,
-          attributes: deadLetter === undefined ? numbers : { ...numbers, deadLetter },
-          tags: { ...queue.tags },
-          ...queue.counts(timers.nowMs()),
-          createdAtMs: BigInt(Math.floor(queue.createdAtMs)),
-          modifiedAtMs: BigInt(Math.floor(queue.modifiedAtMs)),
-        });
-      });
-    }
+    case "describeQueue":
+      return serveDescribe(frame, parts, answer);
     case "listQueues": {
       const { prefix, after, limit } = read(ListQueuesRequestSchema, frame);
       return at({ queue: "", requestId: "" }, () => {
@@ -230,6 +218,22 @@ function serveAdmin(
       });
     }
   }
+}
+
+function serveDescribe(frame: Frame, { broker, timers }: ServeParts, answer: Answer): Served {
+  const request = read(DescribeQueueRequestSchema, frame);
+  return at({ ...request, requestId: "" }, () => {
+    const queue = broker.queue(request.queue);
+    const { deadLetter, ...numbers } = queue.attributes;
+    write(answer, DescribeQueueResponseSchema, {
+      queue: queue.name,
+      attributes: deadLetter === undefined ? numbers : { ...numbers, deadLetter },
+      tags: { ...queue.tags },
+      ...queue.counts(timers.nowMs()),
+      createdAtMs: BigInt(Math.floor(queue.createdAtMs)),
+      modifiedAtMs: BigInt(Math.floor(queue.modifiedAtMs)),
+    });
+  });
 }
 
 function serveStatus(frame: Frame, parts: ServeParts, answer: Answer): Served {
