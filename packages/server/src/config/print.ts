@@ -1,6 +1,6 @@
 /** The configuration as text: what is in force, and what each key means. */
 import type { LoadedConfig } from "./load.ts";
-import type { PeerConfig } from "./parse.ts";
+import type { Address, PeerConfig } from "./parse.ts";
 import { formatAddress } from "./parse.ts";
 import type { ConfigField, ConfigKey, ServerConfig } from "./spec.ts";
 import { CONFIG_FIELDS } from "./spec.ts";
@@ -12,15 +12,14 @@ function formatPeer(peer: PeerConfig): string {
 
 /** A key's value as its flag would take it; "" when it has none. */
 export function formatConfigValue(config: ServerConfig, key: ConfigKey): string {
-  switch (key) {
-    case "clientListen":
-    case "peerListen":
-      return formatAddress(config[key]);
-    case "peers":
-      return config.peers.map(formatPeer).join(",");
-    default:
-      return String(config[key] ?? "");
-  }
+  const value = config[key];
+  if (value === undefined) return "";
+  if (key === "peers") return config.peers.map(formatPeer).join(",");
+  return isAddress(value) ? formatAddress(value) : String(value);
+}
+
+function isAddress(value: ServerConfig[ConfigKey]): value is Address {
+  return typeof value === "object" && "port" in value;
 }
 
 /** The effective configuration as YAML that `--config` accepts, with where each value came from. */
