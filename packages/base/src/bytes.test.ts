@@ -1,0 +1,37 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ByteReader, ByteWriter } from "./bytes.ts";
+
+describe("text", () => {
+  it("comes back as it went in, short or long, ASCII or not", () => {
+    const texts = fc.oneof(
+      fc.string({ maxLength: 80 }),
+      fc.string({ unit: "binary", maxLength: 80 }),
+      fc.constantFrom("", "a".repeat(64), "a".repeat(65), "é", "a".repeat(31) + "é", "\u0000"),
+    );
+    fc.assert(
+      fc.property(fc.array(texts, { maxLength: 5 }), (values) => {
+        const whole = values.filter((value) => value.isWellFormed());
+        const writer = new ByteWriter(1);
+        for (const value of whole) writer.text(value);
+        const reader = new ByteReader(writer.view());
+        expect(whole.map(() => reader.text())).toEqual(whole);
+        expect(reader.ok && reader.remaining === 0).toBe(true);
+      }),
+    );
+  });
+
+  it("is the same bytes by the short way as by the encoder", () => {
+    const writer = new ByteWriter(1);
+    writer.u8(7);
+    writer.text("abc");
+    expect([...writer.view()]).toEqual([7, 3, 97, 98, 99]);
+    expect([...writer.view(2)]).toEqual([97, 98, 99]);
+  });
+
+  it("that is not UTF-8 fails the reader", () => {
+    const reader = new ByteReader(new Uint8Array([1, 0xff]));
+    expect(reader.text()).toBe("");
+    expect(reader.ok).toBe(false);
+  });
+});
