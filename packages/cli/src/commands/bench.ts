@@ -180,7 +180,8 @@ function report(context: CliContext, run: Run, times: Times): void {
       row.maxMs.toFixed(1),
     ]),
   );
-  const head = `${formatCount(messages)} messages of ${size} bytes, ${batch} a call, in ${times.totalSeconds.toFixed(1)} s\n\n`;
+  const seconds = times.totalSeconds.toFixed(1);
+  const head = `${formatCount(messages)} messages of ${size} bytes, ${batch} a call, in ${seconds} s\n\n`;
   const json = { messages, size, batch, seconds: times.totalSeconds, calls: rows };
   print(context, run.options, { json, text: `${head}${text}` });
   if (run.tombstoned >= messages) return;

@@ -230,7 +230,8 @@ describe("dev", () => {
       const dev = launch(base);
       expect(await dev.ended).toBe(2);
       expect(dev.err()).toContain(
-        `port ${base + 11} of 127.0.0.1 is in use by another process; stop that process, or move the cluster with --peer-port-base`,
+        `port ${base + 11} of 127.0.0.1 is in use by another process; stop that process, ` +
+          "or move the cluster with --peer-port-base",
       );
       expect(existsSync(join(directory, "dev.json"))).toBe(false);
     } finally {

@@ -15,13 +15,13 @@ import { KQueueyError } from "@kqueuey/contract";
 export class FakeCluster {
   /** Every call as "name argument …", in order. */
   readonly calls: unknown[][] = [];
-  readonly queues = new Map<string, QueueDescription>();
+  readonly queues: Map<string, QueueDescription> = new Map();
   /** What the next receives answer, one list each; then nothing. */
   readonly deliveries: Message[][] = [];
   /** Answers of tombstone, extend and release by receipt; "effective" otherwise. */
-  readonly outcomes = new Map<string, ReceiptOutcome>();
+  readonly outcomes: Map<string, ReceiptOutcome> = new Map();
   /** Bodies that a batch refuses. */
-  readonly refusedBodies = new Set<string>();
+  readonly refusedBodies: Set<string> = new Set();
   status: ClusterStatus = { clusterId: "dev", leader: undefined, term: 0, nodes: [] };
   /** Every call fails with it while it is set. */
   failure: KQueueyError | undefined;

@@ -1,9 +1,9 @@
 /** QueueService and ClusterService on Connect: JSON for curl, gRPC and gRPC-Web for other languages. */
-import type { ConnectRouter, ContextKey, HandlerContext } from "@connectrpc/connect";
+import type { ConnectRouter, ContextKey, HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import { createContextKey } from "@connectrpc/connect";
 import { ClusterService, QueueService } from "@kqueuey/contract";
 import type { Broker, Delivery } from "../../broker.ts";
-import { createAdministration } from "./administration.ts";
+import { type Administration, createAdministration } from "./administration.ts";
 import type { Caller } from "./calls.ts";
 import { extend, receive, release, send, tombstone } from "./calls.ts";
 import { toConnectError } from "./connect-errors.ts";
@@ -24,16 +24,16 @@ export const HANDOVER: ContextKey<Handover> = createContextKey<Handover>((delive
   delivery.written(),
 );
 
+/** Runs a call and turns what it throws into the carrier's error. */
+type Run = <T>(context: HandlerContext, call: (caller: Caller) => Promise<T>) => Promise<T>;
+
 /** Registers both services; `onFault` is told of every error that should not have happened. */
 export function registerServices(
   router: ConnectRouter,
   broker: Broker,
   onFault: (error: unknown, method: string) => void,
 ): void {
-  const administration = createAdministration(broker);
-
-  /** Runs a call and turns what it throws into the carrier's error. */
-  async function run<T>(context: HandlerContext, call: (caller: Caller) => Promise<T>): Promise<T> {
+  const run: Run = async (context, call) => {
     try {
       return await call({ principal: "anonymous", signal: context.signal });
     } catch (error) {
@@ -41,9 +41,32 @@ export function registerServices(
       if (isFault(error)) onFault(error, context.method.name);
       throw told;
     }
-  }
-
+  };
+  const administration = createAdministration(broker);
   router.service(QueueService, {
+    ...administrativeMethods(administration, run),
+    ...messageMethods(broker, run),
+  });
+  router.service(ClusterService, {
+    status: (request, context) =>
+      run(context, (caller) => administration.clusterStatus(caller, request)),
+  });
+}
+
+type AdministrativeMethod =
+  | "createQueue"
+  | "describeQueue"
+  | "listQueues"
+  | "setQueueAttributes"
+  | "deleteQueue"
+  | "purgeQueue";
+type QueueMethods = ServiceImpl<typeof QueueService>;
+
+function administrativeMethods(
+  administration: Administration,
+  run: Run,
+): Pick<QueueMethods, AdministrativeMethod> {
+  return {
     createQueue: (request, context) =>
       run(context, (caller) => administration.createQueue(caller, request)),
     describeQueue: (request, context) =>
@@ -56,6 +79,11 @@ export function registerServices(
       run(context, (caller) => administration.deleteQueue(caller, request)),
     purgeQueue: (request, context) =>
       run(context, (caller) => administration.purgeQueue(caller, request)),
+  };
+}
+
+function messageMethods(broker: Broker, run: Run): Omit<QueueMethods, AdministrativeMethod> {
+  return {
     send: (request, context) =>
       run(context, async (caller) => {
         const results = await send(broker, caller, fromSendRequest(request));
@@ -92,11 +120,7 @@ export function registerServices(
         const results = await release(broker, caller, { queue, entries, omitSuccesses, requestId });
         return { results: toReceiptResults(results, omitSuccesses) };
       }),
-  });
-  router.service(ClusterService, {
-    status: (request, context) =>
-      run(context, (caller) => administration.clusterStatus(caller, request)),
-  });
+  };
 }
 
 /** True for what only a defect throws. */
