@@ -103,7 +103,7 @@ export class Pending {
     if (snapshotMarker !== undefined) {
       log.install(snapshotMarker);
       segments.reset(group);
-      record((into) => encodeMarker(into, group, snapshotMarker));
+      record((into) => encodeMarker(into, { group, marker: snapshotMarker, repeated: false }));
     }
     if (resetTo !== undefined) {
       log.reset(resetTo);

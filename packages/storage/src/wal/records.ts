@@ -72,6 +72,8 @@ export interface SnapshotMarkerRecord {
   readonly kind: "snapshotMarker";
   readonly group: GroupId;
   readonly marker: SnapshotMarker;
+  /** It stands in a head and says what was recorded before: nothing if that was read. */
+  readonly repeated: boolean;
 }
 
 /** The group's log is what lies between these points: whatever else older segments say of it is not. */
@@ -135,8 +137,9 @@ export function encodeTruncate(into: ByteWriter, group: GroupId, from: LogIndex)
   end(into, at);
 }
 
-export function encodeMarker(into: ByteWriter, group: GroupId, marker: SnapshotMarker): void {
-  const at = begin(into, SNAPSHOT_MARKER, { group, detail: 0 });
+export function encodeMarker(into: ByteWriter, record: Omit<SnapshotMarkerRecord, "kind">): void {
+  const { group, marker, repeated } = record;
+  const at = begin(into, SNAPSHOT_MARKER, { group, detail: repeated ? 1 : 0 });
   into.u53(marker.index);
   into.u53(marker.term);
   into.blob(encodeUtf8(marker.directory));
@@ -231,6 +234,7 @@ function decodeKnown(body: ByteReader, prefix: Prefix): WalRecord | undefined {
         kind: "snapshotMarker",
         group,
         marker: { ...readPoint(body), directory: body.text() },
+        repeated: prefix.detail === 1,
       };
     case LOG_EXTENT:
       return { kind: "logExtent", group, compacted: readPoint(body), last: readPoint(body) };

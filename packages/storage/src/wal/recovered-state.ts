@@ -4,12 +4,12 @@
  * a group's log was left, and at the end nothing may be missing that was not given up on purpose.
  */
 import { type GroupId, logIndex, term } from "@kqueuey/base";
-import { GroupLog } from "./group-log.ts";
+import { GroupLog, LOG_START } from "./group-log.ts";
 import { type Placement, Placements } from "./placements.ts";
 import type { EntryRecord, LogExtentRecord, WalRecord } from "./records.ts";
 import type { ScannedGroup } from "./scan.ts";
 import { Segment, SegmentTable } from "./segments.ts";
-import type { LogPoint, PlacementRun, RecoveredGroup, SegmentId } from "./types.ts";
+import type { LogPoint, PlacementRun, RecoveredGroup, SegmentId, SnapshotMarker } from "./types.ts";
 
 /** Places of one group's entries, in runs of consecutive indexes. */
 class EntryPlaces {
@@ -50,7 +50,7 @@ interface GroupState {
   readonly log: GroupLog;
   readonly places: EntryPlaces;
   /** Up to here the log was given up on purpose. */
-  givenUp: number;
+  givenUp: LogPoint;
 }
 
 export class RecoveredState {
@@ -85,8 +85,8 @@ export class RecoveredState {
   /** After the last group: a group whose log misses entries, if there is one. */
   findHole(): string | undefined {
     for (const [group, { log, givenUp }] of this.#groups) {
-      if (log.compacted.index > givenUp) {
-        return `entries ${givenUp + 1} to ${log.compacted.index} of Raft group ${group} are missing`;
+      if (log.compacted.index > givenUp.index) {
+        return `entries ${givenUp.index + 1} to ${log.compacted.index} of Raft group ${group} are missing`;
       }
     }
     return undefined;
@@ -139,7 +139,7 @@ export class RecoveredState {
         this.#group(record.group).log.hardState = record.hardState;
         return undefined;
       case "truncate": {
-        if (record.from <= this.#group(record.group).givenUp) {
+        if (record.from <= this.#group(record.group).givenUp.index) {
           return `a truncation of Raft group ${record.group} below its log`;
         }
         this.#truncate(record.group, record.from);
@@ -147,13 +147,11 @@ export class RecoveredState {
       }
       case "snapshotMarker": {
         const state = this.#group(record.group);
-        const known = state.log.marker;
-        const { marker } = record;
-        // Heads repeat the marker that is in force; only a new one voids the log.
-        if (known?.index === marker.index && known.directory === marker.directory) return undefined;
+        const { marker, repeated } = record;
+        if (repeated && sameMarker(state.log.marker, marker)) return undefined;
         state.log.install(marker);
         state.places.clear();
-        state.givenUp = marker.index;
+        state.givenUp = { index: marker.index, term: marker.term };
         this.segments.reset(record.group);
         return undefined;
       }
@@ -175,16 +173,17 @@ export class RecoveredState {
     const { group, compacted, last } = record;
     const state = this.#group(group);
     const { log } = state;
-    state.givenUp = Math.max(state.givenUp, compacted.index);
+    if (compacted.index >= state.givenUp.index) state.givenUp = compacted;
     if (last.index < log.last.index) this.#truncate(group, last.index + 1);
     if (last.index !== log.last.index || last.term !== log.last.term) this.#reset(group, last);
     log.compactTo(compacted);
   }
 
-  /** A cut below the beginning of what was read: the segment with the entries before it is gone. */
   #truncate(group: GroupId, from: number): void {
-    const { log, places } = this.#group(group);
+    const { log, places, givenUp } = this.#group(group);
     if (from > log.compacted.index) log.truncate(from);
+    else if (from - 1 === givenUp.index) log.reset(givenUp);
+    // The segment with the entry before the cut is gone: a later extent will say its term.
     else log.reset({ index: logIndex(from - 1), term: term(0) });
     places.truncate(from);
     this.segments.truncate(group, from);
@@ -201,8 +200,12 @@ export class RecoveredState {
   #group(group: GroupId): GroupState {
     const known = this.#groups.get(group);
     if (known !== undefined) return known;
-    const made: GroupState = { log: new GroupLog(), places: new EntryPlaces(), givenUp: 0 };
+    const made: GroupState = { log: new GroupLog(), places: new EntryPlaces(), givenUp: LOG_START };
     this.#groups.set(group, made);
     return made;
   }
+}
+
+function sameMarker(a: SnapshotMarker | undefined, b: SnapshotMarker): boolean {
+  return a?.index === b.index && a.term === b.term && a.directory === b.directory;
 }

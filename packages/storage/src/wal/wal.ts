@@ -357,7 +357,9 @@ export class WalWriter implements Wal {
     for (const [group, log] of this.#logs) {
       const { hardState, marker, compacted, last } = log;
       if (hardState !== undefined) record((into) => encodeHardState(into, group, hardState));
-      if (marker !== undefined) record((into) => encodeMarker(into, group, marker));
+      if (marker !== undefined) {
+        record((into) => encodeMarker(into, { group, marker, repeated: true }));
+      }
       record((into) => encodeExtent(into, { group, compacted, last }));
     }
     assert(this.#builder.hasRoom(0), "the state of all groups fits a segment");
