@@ -50,7 +50,7 @@ export interface Death {
 }
 
 export class SimCluster {
-  readonly world = new World();
+  readonly world: World = new World();
   readonly network: SimNetwork;
   readonly random: Prng;
   /** Nodes that stopped by themselves. */

@@ -8,8 +8,8 @@ import type { SimulatedFile } from "./disk-file.ts";
 
 export class SimulatedFolder {
   readonly kind = "directory";
-  readonly current = new Map<string, SimulatedFile | SimulatedFolder>();
-  readonly durable = new Map<string, SimulatedFile | SimulatedFolder>();
+  readonly current: Map<string, SimulatedFile | SimulatedFolder> = new Map();
+  readonly durable: Map<string, SimulatedFile | SimulatedFolder> = new Map();
 }
 
 export type SimulatedNode = SimulatedFile | SimulatedFolder;

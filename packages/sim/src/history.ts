@@ -26,7 +26,7 @@ export interface MessageHistory {
 }
 
 export class History {
-  readonly messages = new Map<string, MessageHistory>();
+  readonly messages: Map<string, MessageHistory> = new Map();
 
   of(body: string): MessageHistory {
     let history = this.messages.get(body);

@@ -34,7 +34,7 @@ const PATIENCE_MS = 3_000;
 const ATTEMPTS_MAX = 40;
 
 export class Workload {
-  readonly history = new History();
+  readonly history: History = new History();
   readonly #cluster: SimCluster;
   readonly #options: WorkloadOptions;
   readonly #random: Prng;

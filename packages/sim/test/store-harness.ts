@@ -102,7 +102,6 @@ export class StoreHarness {
         wal: {
           segmentBytes: this.#options.segmentBytes ?? 64 * 1024,
           groupBytesMax: 16 * 1024,
-          reserveBytes: 64 * 1024,
         },
         onFailure: (failure) => {
           if (failure.code !== "no-space") this.failure ??= failure;
@@ -165,15 +164,17 @@ export class StoreHarness {
       commit: logIndex(0),
     };
     const storage = this.storage;
-    const upTo = this.last;
     this.store.append({ hardState, entries }, (result) => {
-      if (storage === this.storage && result.ok) this.durable = Math.max(this.durable, upTo);
+      if (storage !== this.storage || !result.ok) return;
+      const { index, term: ofTerm } = result.value;
+      // An entry of the same term is the same entry; of another, it was voided meanwhile.
+      if (this.entries.get(index)?.term === ofTerm) this.durable = Math.max(this.durable, index);
     });
   }
 
   /** Applies what is durable and not applied yet, up to `limit` entries. */
-  apply(limit: number): void {
-    const upTo = Math.min(this.durable, this.machine.appliedIndex + limit);
+  apply(limit: number, committed: number = this.durable): void {
+    const upTo = Math.min(committed, this.machine.appliedIndex + limit);
     while (this.machine.appliedIndex < upTo) {
       const index = logIndex(this.machine.appliedIndex + 1);
       const entry = must(this.entries.get(index), "a durable entry");

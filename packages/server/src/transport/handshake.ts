@@ -14,8 +14,8 @@ export const PEER_PROTOCOL_VERSION = 1;
 
 const MAGIC = encodeUtf8("KQPEER");
 
-export const HELLO_BYTES = 6 + 2 + 16 + 2 + 2 + 4 + 1 + 8;
-export const ANSWER_BYTES = 6 + 2 + 1 + 2;
+export const HELLO_BYTES: number = 6 + 2 + 16 + 2 + 2 + 4 + 1 + 8;
+export const ANSWER_BYTES: number = 6 + 2 + 1 + 2;
 
 /** What a dialler says first. */
 export interface Hello {

@@ -78,7 +78,8 @@ export class Transport implements Net {
     const { host, port } = this.#options.listen;
     await new Promise<void>((resolve, reject) => {
       const fail = (cause: NodeJS.ErrnoException): void => {
-        const why = cause.code === "EADDRINUSE" ? "is in use" : `cannot be opened (${cause.message})`;
+        const why =
+          cause.code === "EADDRINUSE" ? "is in use" : `cannot be opened (${cause.message})`;
         reject(
           new KQueueyError(
             "CONFIG_INVALID",

@@ -28,8 +28,36 @@ function generic(shape: string, code: string, status = 400): SqsErrorSpec {
   return { namespace: GENERIC, shape, status, code };
 }
 
+/** The name of an error in the code. */
+export type SqsErrorName =
+  | "QueueDoesNotExist"
+  | "QueueNameExists"
+  | "QueueDeletedRecently"
+  | "PurgeQueueInProgress"
+  | "ReceiptHandleIsInvalid"
+  | "InvalidMessageContents"
+  | "InvalidAttributeName"
+  | "InvalidAttributeValue"
+  | "EmptyBatchRequest"
+  | "TooManyEntriesInBatchRequest"
+  | "BatchEntryIdsNotDistinct"
+  | "InvalidBatchEntryId"
+  | "BatchRequestTooLong"
+  | "OverLimit"
+  | "UnsupportedOperation"
+  | "RequestThrottled"
+  | "InvalidAddress"
+  | "InvalidParameterValue"
+  | "MissingParameter"
+  | "UnknownOperation"
+  | "MalformedInput"
+  | "RequestTooLarge"
+  | "AccessDenied"
+  | "InternalFailure"
+  | "ServiceUnavailable";
+
 /** Every error that this server gives, by the name used in the code. */
-export const SQS_ERRORS = {
+export const SQS_ERRORS: Readonly<Record<SqsErrorName, SqsErrorSpec>> = {
   QueueDoesNotExist: modelled("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"),
   QueueNameExists: modelled("QueueNameExists", "QueueAlreadyExists"),
   QueueDeletedRecently: simple("QueueDeletedRecently"),
@@ -55,9 +83,7 @@ export const SQS_ERRORS = {
   AccessDenied: generic("AccessDeniedException", "AccessDenied", 403),
   InternalFailure: generic("InternalFailure", "InternalError", 500),
   ServiceUnavailable: generic("ServiceUnavailableException", "ServiceUnavailable", 503),
-} as const satisfies Record<string, SqsErrorSpec>;
-
-export type SqsErrorName = keyof typeof SQS_ERRORS;
+};
 
 /** A request, or an entry of a batch, that is answered with an error. Thrown inside this API alone. */
 export class SqsError extends Error {
