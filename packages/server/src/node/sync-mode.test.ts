@@ -1,0 +1,62 @@
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { MemoryDisk } from "@kqueuey/storage/testing";
+import { expect, test } from "vitest";
+import { NodeDisk } from "./disk.ts";
+import { measureSyncMode, type SyncMeasurement } from "./sync-mode.ts";
+
+/** A disk whose requests take the given virtual ms. */
+function measureOn(requestMs: { readonly write: number; readonly sync: number }): SyncMeasurement {
+  const disk = new MemoryDisk();
+  let nowMs = 0;
+  disk.fault = (request) => {
+    if (request === "write") nowMs += requestMs.write;
+    if (request === "sync") nowMs += requestMs.sync;
+    return undefined;
+  };
+  let measured: SyncMeasurement | undefined;
+  measureSyncMode({ disk, monotonicMs: () => nowMs }, "linux", (result) => {
+    if (result.ok) measured = result.value;
+  });
+  disk.run();
+  if (measured === undefined) throw new Error("not measured");
+  return measured;
+}
+
+test("takes the way with the smaller median and tells both", () => {
+  const measured = measureOn({ write: 3, sync: 2 });
+  expect(measured.mode).toBe("dsync");
+  expect(measured.rounds.dsync).toEqual({ medianMs: 3, slowestMs: 3 });
+  expect(measured.rounds.fdatasync).toEqual({ medianMs: 5, slowestMs: 5 });
+});
+
+test("a disk that refuses is an error, and nothing is left behind", () => {
+  const disk = new MemoryDisk();
+  let code = "";
+  disk.fault = (request) => (request === "write" ? { code: "io", message: "sick" } : undefined);
+  measureSyncMode({ disk, monotonicMs: () => 0 }, "darwin", (result) => {
+    if (!result.ok) code = result.error.code;
+  });
+  disk.run();
+  expect(code).toBe("io");
+  expect(() => disk.contents("sync-measurement")).toThrow("no file");
+});
+
+test("measures a real disk", async () => {
+  const root = fs.mkdtempSync(path.join(os.tmpdir(), "kqueuey-sync-"));
+  try {
+    const disk = new NodeDisk(root);
+    const measured = await new Promise<SyncMeasurement>((resolve, reject) => {
+      const ports = { disk, monotonicMs: () => performance.now() };
+      measureSyncMode(ports, process.platform, (result) => {
+        if (result.ok) resolve(result.value);
+        else reject(new Error(result.error.message));
+      });
+    });
+    expect(measured.rounds[measured.mode]?.medianMs).toBeGreaterThan(0);
+    expect(fs.readdirSync(root)).toEqual([]);
+  } finally {
+    fs.rmSync(root, { recursive: true, force: true });
+  }
+});
