@@ -7,11 +7,11 @@ describe("text", () => {
     const texts = fc.oneof(
       fc.string({ maxLength: 80 }),
       fc.string({ unit: "binary", maxLength: 80 }),
-      fc.constantFrom("", "a".repeat(64), "a".repeat(65), "é", "a".repeat(31) + "é", "\u0000"),
+      fc.constantFrom("", "a".repeat(64), "a".repeat(65), "é", `${"a".repeat(31)}é`, "\u0000"),
     );
     fc.assert(
       fc.property(fc.array(texts, { maxLength: 5 }), (values) => {
-        const whole = values.filter((value) => value.isWellFormed());
+        const whole = values.filter((value) => !/\p{Surrogate}/u.test(value));
         const writer = new ByteWriter(1);
         for (const value of whole) writer.text(value);
         const reader = new ByteReader(writer.view());
