@@ -19,7 +19,7 @@ import { bodySegmentRef, type SegmentRef } from "./bodies/segment-ledger.ts";
 import type { SegmentSource } from "./bodies/segment-source.ts";
 import { Checkpointer, type CheckpointHost } from "./checkpoint/checkpointer.ts";
 import type { Generation } from "./checkpoint/generation.ts";
-import { type LoadedGeneration, loadUnits, namedBodySegments } from "./checkpoint/load.ts";
+import { type LoadedGeneration, loadUnits } from "./checkpoint/load.ts";
 import { markDamaged, type OpenedGroup } from "./group-open.ts";
 import type { GroupPorts } from "./group-ports.ts";
 import type { GroupStore, GroupStoreStats } from "./group-store.ts";
@@ -363,7 +363,7 @@ export class GroupEngine implements GroupStore {
       generation,
       map,
       durableIndex: () => tail.durableIndex,
-      bodySegments: () => namedBodySegments(map, source),
+      bodySegments: () => source.bodySegments(),
       published: (meta) => this.#published(meta),
       maySettle: (number) => reader.isPast(number) && !this.#senders.planning,
       lastRead: () => reader.lastNumber,

@@ -14,7 +14,7 @@ import {
 import type { Entry, HardState } from "@kqueuey/raft";
 import type { EntryCache } from "./bodies/entry-cache.ts";
 import type { EntryMap, EntryPlace } from "./bodies/entry-map.ts";
-import { isBodySegment } from "./bodies/segment-ledger.ts";
+import { IN_MEMORY, isBodySegment } from "./bodies/segment-ledger.ts";
 import type { SegmentSource } from "./bodies/segment-source.ts";
 import {
   type Appended,
@@ -207,6 +207,10 @@ export class LogTail {
       this.#termRuns.push({ from: entry.index, term: entry.term });
     }
     this.#ports.cache.push(entry);
+    // A leader may apply what a majority has before its own disk does: the entry is known from now on.
+    const kind = entryKindCode(entry.kind);
+    const length = entry.data.length;
+    this.#ports.map.place(entry.index, { segment: IN_MEMORY, position: 0, length, kind, crc: 0 });
     this.#last = { index: entry.index, term: entry.term };
   }
 

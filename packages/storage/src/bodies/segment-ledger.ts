@@ -7,6 +7,9 @@ import { assert } from "@kqueuey/base";
  */
 export type SegmentRef = number;
 
+/** Stands for the place of an entry that is not durable yet: it is in the entry cache. */
+export const IN_MEMORY: SegmentRef = 0;
+
 const BODY_BASE = 0x1_0000_0000;
 
 export function bodySegmentRef(id: number): SegmentRef {

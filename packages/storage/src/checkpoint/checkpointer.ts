@@ -44,7 +44,7 @@ export interface CheckpointHost {
   readonly generation: Generation;
   readonly map: EntryMap;
   durableIndex(): LogIndex;
-  /** Body segments that the entry map refers to, synced. */
+  /** Body segments, as far as they are synced. */
   bodySegments(): readonly ManifestFile[];
   /** A new manifest is durable. */
   published(meta: CheckpointMeta): void;
@@ -55,7 +55,7 @@ export interface CheckpointHost {
   failed(failure: StoreFailure): void;
 }
 
-type Phase = "units" | "gone" | "map" | "tidy" | "finish" | "durable" | "manifest" | "settle";
+type Phase = "units" | "gone" | "durable" | "map" | "tidy" | "finish" | "manifest" | "settle";
 
 interface Run {
   readonly source: CheckpointSource | undefined;
@@ -132,7 +132,12 @@ export class Checkpointer {
         this.#copyUnits(run, bytesMax);
         break;
       case "gone":
-        if (run.source === undefined || this.#host.map.markGone(ENTRIES_A_TURN)) run.phase = "map";
+        if (this.#host.map.markGone(ENTRIES_A_TURN)) run.phase = "durable";
+        break;
+      case "durable":
+        // Entries have a place once they are durable.
+        if (this.#host.durableIndex() < run.meta.index) return false;
+        run.phase = "map";
         break;
       case "map":
         this.#copyMap(run);
@@ -141,14 +146,11 @@ export class Checkpointer {
         this.#copyLiving(run, bytesMax);
         break;
       case "finish":
-        this.#step(run, (next) => run.writer.finish(next), "durable");
-        break;
-      case "durable":
-        if (this.#host.durableIndex() < run.meta.index) return false;
-        this.#beginManifest(run);
+        this.#step(run, (next) => run.writer.finish(next), "manifest");
         break;
       case "manifest":
-        this.#writeManifest(run);
+        if (run.manifest === undefined) this.#beginManifest(run);
+        else this.#writeManifest(run);
         break;
       case "settle":
         return this.#settle(run);

@@ -4,7 +4,7 @@
  */
 import type { Crc32, GroupId } from "@kqueuey/base";
 import { EntryMap } from "../bodies/entry-map.ts";
-import { bodySegmentRef, isBodySegment, segmentNumber } from "../bodies/segment-ledger.ts";
+import { isBodySegment, segmentNumber } from "../bodies/segment-ledger.ts";
 import { SegmentSource } from "../bodies/segment-source.ts";
 import type { DirectoryEntry, Disk } from "../disk.ts";
 import { numberedName, numberInName } from "../file-header.ts";
@@ -199,14 +199,4 @@ export function loadUnits(
       next();
     });
   next();
-}
-
-/** Body segments that the map refers to: what a manifest names. */
-export function namedBodySegments(
-  map: EntryMap,
-  source: SegmentSource,
-): readonly { readonly number: number; readonly bytes: number }[] {
-  return source
-    .bodySegments()
-    .filter(({ number }) => map.ledger.bodyEntries(bodySegmentRef(number)) > 0);
 }
