@@ -400,6 +400,8 @@ export class NodeEngine {
         if (this.#phase.kind === "greeting") {
           this.#phase.bootstrap.onGreeting(from, frame.state, frame.term);
           this.#decide();
+        } else if (frame.state === "fresh") {
+          this.#greet(from); // It is asking: what we said when it connected may have come too early.
         }
         return;
       case "snapshot": {

@@ -356,6 +356,8 @@ export class Replica {
     }
     if (ready.committed !== undefined) this.#toApply.push({ ...ready.committed });
     for (const { context, index } of ready.readStates) this.#reads.confirmed(context, index);
+    // The state may be far enough already: with nothing new to apply nobody else would answer.
+    if (ready.readStates.length > 0) this.#reads.answerUpTo(this.#machine.appliedIndex);
     for (const request of ready.readEntries) {
       this.#store.readEntries(request, (result) =>
         this.#outside.later(() => {

@@ -203,9 +203,7 @@ function joinLog(
   const baseIndex = placeLog(map, log);
   map.advanceLog(baseIndex);
   const base: LogPoint = { index: baseIndex, term: must(termIn(log, baseIndex), "base term") };
-  let firstRun = 0;
-  while ((log.termRuns[firstRun + 1]?.from ?? Number.MAX_SAFE_INTEGER) <= baseIndex + 1) firstRun++;
-  const termRuns = log.termRuns.slice(firstRun);
+  const termRuns = runsAfter(log, baseIndex);
   const start: LogStart = { base, last: log.last, termRuns, hardState: log.hardState };
   readMembershipEntries({ map, source, log, after: checkpoint.index }, ports, (read) => {
     if (!read.ok) {
@@ -224,6 +222,18 @@ function joinLog(
     };
     done({ ok: true, value: { generation, map, source, log: start, recovered } });
   });
+}
+
+/** The terms of the entries after `base`: the run that `base` is in begins anew behind it. */
+function runsAfter(log: RecoveredGroup, base: number): TermRun[] {
+  const runs: TermRun[] = [];
+  for (let at = 0; at < log.termRuns.length; at++) {
+    const run = must(log.termRuns[at], "term run");
+    const end = log.termRuns[at + 1]?.from ?? log.last.index + 1;
+    if (end <= base + 1) continue;
+    runs.push({ from: logIndex(Math.max(run.from, base + 1)), term: run.term });
+  }
+  return runs;
 }
 
 function emptyLog(ports: GroupPorts): RecoveredGroup {

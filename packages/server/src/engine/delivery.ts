@@ -60,6 +60,7 @@ function readMessages(granted: Granted, context: DeliveryContext): ReceivedMessa
       messageId: messageId(context.secret, originQueue, originSequence),
       receiptHandle: handles[i] ?? "",
       body: record.body,
+      bodyMd5: record.bodyMd5,
       attributes: record.attributes,
       traceHeader: record.traceHeader,
       sender: record.sender,
