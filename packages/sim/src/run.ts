@@ -243,6 +243,7 @@ class Run {
       cluster.resume(id);
       this.#restart(id);
     }
+    this.workload.drain();
     const drained = world.runUntil(() => this.#drained(), HEAL_LIMIT_MS + this.#faultyMs);
     const violations = checkDelivery(this.workload.history);
     if (!drained)

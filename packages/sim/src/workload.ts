@@ -32,6 +32,7 @@ export interface WorkloadOptions {
 /** How long a client waits for an answer before it asks another node, ms. */
 const PATIENCE_MS = 3_000;
 const ATTEMPTS_MAX = 40;
+const DRAINERS = 8;
 
 export class Workload {
   readonly history: History = new History();
@@ -41,6 +42,7 @@ export class Workload {
   #queue: QueueId | undefined;
   #sending = false;
   #working = false;
+  #draining = false;
   #sent = 0;
   #busySenders = 0;
   /** Effective tombstones so far. */
@@ -92,6 +94,12 @@ export class Workload {
 
   stopSending(): void {
     this.#sending = false;
+  }
+
+  /** More and faster workers, so that a backlog is gone soon. */
+  drain(): void {
+    this.#draining = true;
+    for (let i = 0; i < DRAINERS; i++) this.#work();
   }
 
   /** True when no sender waits for an answer any more. */
@@ -183,7 +191,7 @@ export class Workload {
     encodeReceive(writer, {
       requestId: this.#id(),
       queueId: this.queue,
-      limit: this.#random.between(1, 10),
+      limit: this.#draining ? 100 : this.#random.between(1, 10),
       maxBytes: 1_000_000,
     });
     const waitMs = this.#random.pick([0, 100, 2_000]);
@@ -192,7 +200,10 @@ export class Workload {
       if (reply?.kind === "granted" && reply.grant.count > 0) {
         const bodies = this.#note(reply.grant, reply.records);
         // Some workers take longer than their lease; some give up and release.
-        const slow = this.#random.chance(1, 20) ? this.#options.visibilityTimeoutMs * 2 : delay;
+        const slow =
+          !this.#draining && this.#random.chance(1, 20)
+            ? this.#options.visibilityTimeoutMs * 2
+            : delay;
         const { grant } = reply;
         this.#cluster.world.schedule(slow, () => this.#finish(grant, bodies));
       } else {

@@ -3,8 +3,10 @@
  * true after every restart: everything that was reported durable is there, the state is the log's, every
  * living body can be read and is the one that was sent.
  */
+import { crc32 } from "node:zlib";
 import {
   assert,
+  ByteReader,
   equalBytes,
   type GroupId,
   groupId,
@@ -30,7 +32,7 @@ import {
   type StoreResult,
 } from "@kqueuey/storage";
 import { encodeToyEntry, TOY_FRAMING, ToyMachine, toyBody } from "@kqueuey/storage/testing";
-import { crc32, digest16 } from "../src/digests.ts";
+import { digest16 } from "../src/digests.ts";
 import { type CrashKind, SimulatedDisk } from "../src/disk.ts";
 import { World } from "../src/world.ts";
 
@@ -52,8 +54,8 @@ export class StoreHarness {
   readonly #options: HarnessOptions;
   /** Every entry ever appended and not voided, by index; the model's log. */
   readonly entries = new Map<number, Entry>();
-  /** What the body at `entry:offset` must be. */
-  readonly bodies = new Map<string, Uint8Array>();
+  /** Every entry ever appended, by `index:term`: one that was voided may be back after a crash. */
+  readonly everAppended = new Map<string, Entry>();
   last = 0;
   /** Everything up to here was reported durable. */
   durable = 0;
@@ -238,8 +240,7 @@ export class StoreHarness {
       assert(read.ok, `bodies are read: ${text(read)}`);
       some.forEach((ref, place) => {
         const body = toyBody(must(read.value[place], "a record for each ref"));
-        const expected = must(this.bodies.get(`${ref.entry}:${ref.offset}`), "a body of the model");
-        assert(equalBytes(body, expected), `body ${ref.entry}:${ref.offset} is what was sent`);
+        assert(equalBytes(body, this.#bodyOf(ref)), `body ${ref.entry}:${ref.offset} is as sent`);
       });
     }
   }
@@ -298,23 +299,36 @@ export class StoreHarness {
     assert(equalBytes(entry.data, expected.data), `entry ${entry.index} has its data`);
   }
 
-  /** What was reported durable is there; what was not may be, up to the last one handed over. */
+  /** What was reported durable is there; of what was not, anything that was once handed over may be. */
   #checkRecovered(): void {
     const { recovered } = this.store;
     assert(recovered.last.index >= this.durable, "nothing durable is lost");
-    assert(recovered.last.index <= this.last, "nothing is there that was never appended");
-    for (let index = recovered.last.index + 1; index <= this.last; index++) {
-      this.entries.delete(index);
+    for (let index = this.durable + 1; index <= this.last; index++) this.entries.delete(index);
+    for (const [at, run] of recovered.termRuns.entries()) {
+      const next = recovered.termRuns[at + 1]?.from ?? recovered.last.index + 1;
+      for (let index = run.from; index < next; index++) this.#adopt(index, run.term);
     }
     this.last = recovered.last.index;
     this.durable = this.last;
     const meta = recovered.checkpoint;
     assert(meta === undefined || meta.index <= this.last, "no checkpoint is ahead of the log");
     if (this.last > 0) {
-      const entry = this.entries.get(this.last);
-      if (entry !== undefined) assert(entry.term === recovered.last.term, "the last term");
       assert(recovered.hardState !== undefined, "the hard state is there");
     }
+  }
+
+  #adopt(index: LogIndex, ofTerm: number): void {
+    const entry = this.everAppended.get(`${index}:${ofTerm}`);
+    assert(entry !== undefined, "a recovered entry was appended once");
+    const known = this.entries.get(index);
+    assert(known === undefined || known.term === ofTerm, "a durable entry keeps its term");
+    this.entries.set(index, entry);
+  }
+
+  #bodyOf(ref: BodyRef): Uint8Array {
+    const { data } = must(this.entries.get(ref.entry), "an entry of the model");
+    const length = new ByteReader(data, ref.offset).u32();
+    return toyBody(data.subarray(ref.offset, ref.offset + length));
   }
 
   /** The machine's state is what the model's log says at its index. */
@@ -342,7 +356,6 @@ export class StoreHarness {
     for (let at = 0; at < count; at++) bodies.push(this.#makeBody(options.bodyBytesMax));
     const noop = this.random.chance(1, 10);
     const data = noop ? new Uint8Array(0) : encodeToyEntry({ kills, bodies }, crc32);
-    if (!noop) this.#remember(index, kills.length, bodies);
     this.last = index;
     const entry: Entry = {
       term: term(this.lastTerm),
@@ -351,6 +364,7 @@ export class StoreHarness {
       data,
     };
     this.entries.set(index, entry);
+    this.everAppended.set(`${index}:${entry.term}`, entry);
     return entry;
   }
 
@@ -358,14 +372,6 @@ export class StoreHarness {
     const body = new Uint8Array(this.random.between(1, bytesMax));
     for (let at = 0; at < body.length; at += 7) body[at] = this.random.between(0, 255);
     return body;
-  }
-
-  #remember(index: number, kills: number, bodies: readonly Uint8Array[]): void {
-    let offset = 4 + kills * 12;
-    for (const body of bodies) {
-      this.bodies.set(`${index}:${offset}`, body);
-      offset += 8 + body.length;
-    }
   }
 }
 
