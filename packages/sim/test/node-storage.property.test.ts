@@ -44,7 +44,7 @@ describe("a node's store", () => {
       fc.property(fc.integer({ min: 0, max: 0x7fff_ffff }), (seed) => {
         live(seed, 250);
       }),
-      { numRuns: 200 },
+      { numRuns: 40 },
     );
   });
 
