@@ -102,8 +102,13 @@ export class Schedule {
     this.#random = random;
     this.#faults = drawFaults(random);
     const voters = random.between(3, 7);
+    const heartbeatMs = random.between(20, 100);
+    const electionTimeoutMinMs = heartbeatMs * random.between(2, 6);
     this.#config = {
       ...raftConfig(nodeId(1)),
+      heartbeatMs,
+      electionTimeoutMinMs,
+      electionTimeoutMaxMs: electionTimeoutMinMs * 2,
       frameBytesMax: random.between(40, 400),
       windowBytesMax: 1_000,
       windowEntriesMax: random.between(1, 20),
@@ -426,7 +431,9 @@ export class Schedule {
       this.#cut.clear();
       return;
     }
-    for (const node of this.#nodes) if (this.#random.chance(1, 3)) this.#cut.add(node.id);
+    const leader = this.#leaders()?.[0];
+    if (leader !== undefined && this.#random.chance(1, 2)) this.#cut.add(leader.id);
+    else for (const node of this.#nodes) if (this.#random.chance(1, 3)) this.#cut.add(node.id);
   }
 
   #compact(node: SimNode): void {
@@ -518,7 +525,7 @@ function drawFaults(random: Prng): Faults {
     membershipPermille: level(300),
     transferPermille: level(200),
     disconnectPermille: level(150),
-    partitionPermille: level(100),
+    partitionPermille: level(300),
     compactPermille: level(400),
     tickMs: random.between(5, 80),
   };
