@@ -63,6 +63,20 @@ export interface QueueView {
   readonly outbox: number;
 }
 
+/** What a machine's index weighs, in bytes of its typed arrays. */
+export interface MemoryView {
+  /** Messages in all queues. */
+  readonly messages: number;
+  /** Base and lease planes: 24 bytes a slot each. */
+  readonly planeBytes: number;
+  /** Ready bitmaps: 2 bits a slot. */
+  readonly bitmapBytes: number;
+  /** Origin planes: 28 bytes a slot in pages that hold a moved message. */
+  readonly originBytes: number;
+  /** Records of request ids. */
+  readonly requestBytes: number;
+}
+
 /** A message on its way to another group: what an `accept` there needs. */
 export interface OutboxMessage {
   readonly outboxSequence: number;
@@ -340,12 +354,16 @@ export class QueueMachine {
     visit: (entry: LogIndex, offset: number) => void,
   ): void {
     for (const page of this.#core.pool.all()) {
-      if (page.doomed || page.used === 0) continue;
-      // Sent messages stand in the order of their entries; only pages with moved ones need a look at each.
+      if (page.doomed) continue;
+      let first = 0;
+      let last = page.used - 1;
+      while (first <= last && page.place(first) === PLACE.dead) first++;
+      while (last >= first && page.place(last) === PLACE.dead) last--;
+      if (first > last) continue;
+      // Sent messages stand in the order of their entries; only a page with moved ones needs a look at each.
       const sorted = page.origin === undefined;
-      if (sorted && (page.entry(0) > range.upTo || page.entry(page.used - 1) < range.from))
-        continue;
-      for (let slot = 0; slot < page.used; slot++) {
+      if (sorted && (page.entry(first) > range.upTo || page.entry(last) < range.from)) continue;
+      for (let slot = first; slot <= last; slot++) {
         const entry = page.entry(slot);
         if (entry < range.from || entry > range.upTo || page.place(slot) === PLACE.dead) continue;
         visit(entry as LogIndex, page.offset(slot));
@@ -386,6 +404,20 @@ export class QueueMachine {
     const loader = this.#loader ?? new Loader(this.#core);
     this.#loader = undefined;
     return loader.finish();
+  }
+
+  /** What the index weighs now; walks over the pages. */
+  memory(): MemoryView {
+    let planeBytes = 0;
+    let bitmapBytes = 0;
+    let originBytes = 0;
+    for (const page of this.#core.pool.all()) {
+      planeBytes += page.base.byteLength + (page.lease?.byteLength ?? 0);
+      bitmapBytes += page.ready.byteLength;
+      originBytes += page.origin?.byteLength ?? 0;
+    }
+    const { stored: messages, requests } = this.#core;
+    return { messages, planeBytes, bitmapBytes, originBytes, requestBytes: requests.bytes };
   }
 
   /** The first invariant that does not hold, in words; undefined when all do. Counts everything anew. */

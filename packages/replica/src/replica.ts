@@ -22,7 +22,6 @@ import type { GrantedOutcome, Outcome, QueueMachine } from "@kqueuey/queue";
 import { readEntryHeader, readMatchVector, validateCommand } from "@kqueuey/queue";
 import type { Entry, Raft, RaftMessage, Ready, SoftState } from "@kqueuey/raft";
 import type { CheckpointMeta, GroupStore, StoreFailure } from "@kqueuey/storage";
-import { BodyCounts } from "./body-counts.ts";
 import { ClusterClock } from "./cluster-clock.ts";
 import type { EngineReply, EngineRequest } from "./engine-request.ts";
 import { failure } from "./engine-request.ts";
@@ -98,7 +97,6 @@ export class Replica {
   readonly #sending: SnapshotSending;
   readonly #receiving: SnapshotReceiving;
   readonly #watch = new StateWatch();
-  readonly #bodies: BodyCounts;
   #role: SoftState;
   #nowMs: MonotonicMs;
   #wallMs: WallTimeMs;
@@ -135,7 +133,6 @@ export class Replica {
     const status = parts.raft.status();
     this.#role = { role: status.role, leader: status.leader, term: status.term };
     this.#clock.raiseFloor(parts.machine.now);
-    this.#bodies = new BodyCounts(parts.store, parts.store.recovered.last.index);
     this.#receives = new Receives(limits.waitingPollsMax, {
       machine: () => this.#machine,
       store: parts.store,
@@ -286,7 +283,6 @@ export class Replica {
     this.#appliedTerm = appliedTerm;
     this.#clock.raiseFloor(machine.now);
     this.#watch.reset();
-    this.#bodies.reset(this.#store.stats().durableIndex);
     this.#toApply.length = 0;
     this.#installing = false;
     this.#raft.snapshotInstalled();
@@ -378,10 +374,8 @@ export class Replica {
       this.#outside.later(() => {
         this.#writesInFlight -= 1;
         this.#writeBeganMs = this.#writesInFlight > 0 ? this.#nowMs : undefined;
-        if (result.ok) {
-          this.#bodies.durable(result.value.index);
-          this.#raft.persisted(writeId);
-        } else this.#storeFailed(result.failure);
+        if (result.ok) this.#raft.persisted(writeId);
+        else this.#storeFailed(result.failure);
       }),
     );
   }
@@ -415,9 +409,9 @@ export class Replica {
     const last = range.entries.at(-1)?.index ?? range.upTo;
     if (last === range.upTo) this.#toApply.shift();
     else this.#toApply[0] = { from: logIndex(last + 1), upTo: range.upTo, entries: [] };
-    this.#bodies.births(this.#machine);
+    this.#machine.drainBodyBirths((entry, count) => this.#store.bodiesBorn(entry, count));
     this.#dispatch();
-    this.#bodies.deaths(this.#machine);
+    this.#machine.drainBodyDeaths((entry, count) => this.#store.bodiesDied(entry, count));
     this.#raft.applied(last);
     this.#reads.answerUpTo(last);
     for (const queue of this.#machine.drainWoken()) if (this.isLeader) this.#receives.woke(queue);
