@@ -49,7 +49,8 @@ export class Cluster {
     this.id = id;
     this.places = places;
     this.folder = folder;
-    this.#flags = options.flags ?? [];
+    // The smallest log segments: what a test waits for is not their allocation.
+    this.#flags = ["--wal-segment-bytes", "16MiB", ...(options.flags ?? [])];
   }
 
   get endpoints(): string[] {
