@@ -149,6 +149,14 @@ export class StoreHarness {
     this.#checkState(this.machine);
   }
 
+  /** The model begins anew, as a node does whose state was damaged. */
+  forget(): void {
+    this.entries.clear();
+    this.everAppended.clear();
+    this.last = 0;
+    this.durable = 0;
+  }
+
   crash(kind: CrashKind): void {
     this.disk.crash(kind);
     this.storage = undefined;

@@ -3,7 +3,7 @@
  * the log goes on from there. Damage anywhere means an empty state in a new generation, the damaged one
  * set aside: the node asks to be admitted anew and never goes on from half of what it had.
  */
-import { type LogIndex, logIndex, must, type Term } from "@kqueuey/base";
+import { ByteReader, type LogIndex, logIndex, must, type Term } from "@kqueuey/base";
 import type { Entry } from "@kqueuey/raft";
 import type { EntryMap } from "./bodies/entry-map.ts";
 import { isBodySegment } from "./bodies/segment-ledger.ts";
@@ -57,7 +57,7 @@ export function openGroup(
         giveUp(ports, { context, names, failure: current.failure }, done);
         return;
       }
-      const number = Math.max(current.value, markerGeneration(ports, context.log));
+      const number = Math.max(1, current.value, markerGeneration(ports, context.log));
       openGeneration(ports, { context, names, number, isCurrent: number === current.value }, done);
     });
   });
@@ -96,7 +96,7 @@ function readCurrent(
     if (!read.ok) done(read);
     else if (read.value === undefined) done({ ok: true, value: 0 });
     else {
-      const number = new DataView(read.value.buffer, read.value.byteOffset).getUint32(8, true);
+      const number = new ByteReader(read.value, Math.min(8, read.value.length)).u32();
       const identity = { kind: "current", group: ports.group, number } as const;
       const wrong = checkFileHeader(read.value, identity, ports.crc32);
       if (wrong !== undefined) done({ ok: false, failure: damage(path, wrong) });
@@ -130,8 +130,7 @@ function openGeneration(
   },
   done: StoreDone<OpenedGroup>,
 ): void {
-  const { context, names } = found;
-  const number = Math.max(1, found.number);
+  const { context, names, number } = found;
   const fail = (failure: StoreFailure): void => {
     if (failure.code === "damaged") giveUp(ports, { context, names, failure }, done);
     else done({ ok: false, failure });
