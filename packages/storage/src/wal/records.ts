@@ -178,7 +178,7 @@ export function decodeDirectory(bytes: Uint8Array, count: number): DirectoryRead
     const group = groupId(reader.u16());
     const length = reader.u16();
     const bodyEnd = reader.position + length;
-    if (bodyEnd > bytes.length) return MALFORMED;
+    if (!reader.ok || bodyEnd > bytes.length) return MALFORMED;
     const record = decodeBody(new ByteReader(bytes, reader.position, bodyEnd), {
       kind,
       detail,
