@@ -95,6 +95,8 @@ export class WalHarness {
   readonly #covered = new Map<GroupId, number>();
   #wal: Wal | undefined;
   #nextByte = 0;
+  /** After errors of the disk. */
+  restarts = 0;
   #pinned: SegmentId | undefined;
 
   constructor(options: WalRunOptions) {
@@ -183,7 +185,22 @@ export class WalHarness {
     return undefined;
   }
 
+  /** A log that the disk's errors ended: the process stops, and the next one finds a disk that works. */
+  #restartAfterFailure(): string | undefined {
+    this.replayDurable();
+    this.crash(this.random.pick(["power", "process"]));
+    const { syncError, writeError } = this.medium.faults;
+    this.medium.faults.syncError = { of: 0, outOf: 1 };
+    this.medium.faults.writeError = { of: 0, outOf: 1 };
+    const wrong = this.reopen();
+    this.medium.faults.syncError = syncError;
+    this.medium.faults.writeError = writeError;
+    this.restarts += 1;
+    return wrong;
+  }
+
   act(crashKinds: readonly CrashKind[]): string | undefined {
+    if (this.wal.stats().state === "failed") return this.#restartAfterFailure();
     const draw = this.random.between(1, 100);
     if (draw <= 50) this.appendSomething();
     else if (draw <= 75) this.world.runFor(this.random.between(0, 20));

@@ -52,6 +52,36 @@ describe("the log under random appends, truncations, reclaims and crashes", () =
   });
 });
 
+describe("the log on a disk that fails now and then", () => {
+  test("stops at the first error and loses nothing that it reported", () => {
+    let restarts = 0;
+    for (const seed of seeds(40)) {
+      const harness = new WalHarness({ seed, actions: 0 });
+      expect(harness.open().kind).toBe("open");
+      harness.medium.faults.syncError = { of: 1, outOf: 100 };
+      harness.medium.faults.writeError = { of: 1, outOf: 100 };
+      expect(harness.run(300, []), `seed ${seed}`).toBeUndefined();
+      restarts += harness.restarts;
+    }
+    expect(restarts).toBeGreaterThan(40);
+  });
+
+  test("waits while it is full, and goes on by itself", () => {
+    let full = 0;
+    for (const seed of seeds(20)) {
+      const harness = new WalHarness({ seed, actions: 0 });
+      expect(harness.open().kind).toBe("open");
+      harness.medium.faults.capacityBytes = 64 * 1024 * 4;
+      expect(harness.run(150, ["power"]), `seed ${seed}`).toBeUndefined();
+      if (harness.wal.stats().space === "full") full += 1;
+      harness.medium.faults.capacityBytes = Number.MAX_SAFE_INTEGER;
+      harness.settle();
+      expect(harness.wal.stats().space).toBe("ample");
+    }
+    expect(full).toBeGreaterThan(5);
+  });
+});
+
 describe("a disk that lies about syncs is caught by these properties", () => {
   test("when it acknowledges before anything is durable", () => {
     let caught = 0;

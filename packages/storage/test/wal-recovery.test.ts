@@ -133,6 +133,30 @@ describe("recovery", () => {
     }
   });
 
+  test("is not fooled by a message body that looks like a later group", () => {
+    const fixture = openedFixture();
+    fixture.append({ entries: entries(1, 1) });
+    const bytes = segment(fixture, 1);
+    const [, position = 0] = groupsOf(bytes);
+    const forged = bytes.slice(position, position + HEADER_BYTES);
+    const view = new DataView(forged.buffer);
+    view.setUint32(16, view.getUint32(16, true) + 9, true);
+    // All but the salt is right.
+    view.setUint32(32, view.getUint32(32, true) ^ 1, true);
+    view.setUint32(60, crc32(forged.subarray(0, 60)), true);
+    const body = new Uint8Array(BLOCK_BYTES * 3);
+    body.set(forged, BLOCK_BYTES - HEADER_BYTES - 30);
+    const data = { index: logIndex(2), term: term(1), kind: "commands", data: body } as const;
+    const { placements } = fixture.append({ entries: [data] });
+    const at = placements.position(0) + BLOCK_BYTES - HEADER_BYTES - 30;
+    expect(at % BLOCK_BYTES, "the forgery stands where a group could").toBe(0);
+    const written = segment(fixture, 1);
+    written[placements.position(0)] = 1;
+    const opened = fixture.reopened();
+    expect(opened.recovered.tornTail).toBe(true);
+    expect(opened.recovered.groups.get(GROUP)?.last.index).toBe(1);
+  });
+
   test("takes an empty or missing file for damage", () => {
     const fixture = openedFixture();
     fixture.fill(1, 16);
