@@ -57,7 +57,8 @@ export function runScript(text: string, execute: (command: ScriptCommand) => str
       );
     }
     out.push(...lead, ...head);
-    if (actual !== "" && /\n\s*\n|^\s*\n/.test(`${actual}\n`)) out.push("----", "----", actual, "----", "----");
+    if (actual !== "" && /\n\s*\n|^\s*\n/.test(`${actual}\n`))
+      out.push("----", "----", actual, "----", "----");
     else out.push("----", ...(actual === "" ? [] : [actual]));
     out.push("");
   }
