@@ -22,6 +22,8 @@ const BACKOFF_FIRST_MS = 20;
 const BACKOFF_MAX_MS = 2_000;
 /** Tries that may follow a hint or a lost connection at once, before pauses begin. */
 const QUICK_TRIES_MAX = 3;
+/** Receives that wait at the servers at a time. */
+const WAITING_CALLS_MAX = 512;
 /** A lost answer is asked for again within this time of the first try. */
 const RETRY_WINDOW_MS = REQUEST_ID_WINDOW_MS * 0.75;
 
@@ -76,7 +78,7 @@ export class Caller {
     this.#transport = transport;
     this.#timeoutMs = limits.timeoutMs;
     this.#turns = new Limiter(limits.maxCallsInFlight);
-    this.#waitingTurns = new Limiter(512);
+    this.#waitingTurns = new Limiter(WAITING_CALLS_MAX);
   }
 
   get timers(): Timers {

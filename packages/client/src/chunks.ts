@@ -40,7 +40,7 @@ export class Chunks {
   ): Promise<number> {
     if (signal?.aborted === true) throw cancelled(signal);
     try {
-      if (Symbol.asyncIterator in source) await this.#readAsync(source);
+      if (Symbol.asyncIterator in source) await this.#readAsync(source, signal);
       else await this.#readSync(source);
       this.#flush();
     } catch (error) {
@@ -59,12 +59,15 @@ export class Chunks {
     }
   }
 
-  async #readAsync(source: AsyncIterable<NewMessage>): Promise<void> {
+  async #readAsync(
+    source: AsyncIterable<NewMessage>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const iterator = source[Symbol.asyncIterator]();
     let ended = false;
     try {
       for (;;) {
-        const next = await this.#nextOf(iterator);
+        const next = await this.#nextOf(iterator, signal);
         if (next.done === true) {
           ended = true;
           return;
@@ -74,16 +77,23 @@ export class Chunks {
         if (this.#error !== undefined) return;
       }
     } finally {
-      if (!ended) await iterator.return?.();
+      // A source that lets wait would let its end wait too: after a cancel nobody does.
+      if (!ended && signal?.aborted === true) iterator.return?.().catch(nothing);
+      else if (!ended) await iterator.return?.();
     }
   }
 
   /** The source's next message; while it lets wait, the open chunk leaves after the linger. */
-  async #nextOf(iterator: AsyncIterator<NewMessage>): Promise<IteratorResult<NewMessage>> {
-    if (this.#open.length === 0) return iterator.next();
-    const cancelLinger = this.#timers.schedule(this.#config.lingerMs, () => this.#flush());
+  async #nextOf(
+    iterator: AsyncIterator<NewMessage>,
+    signal: AbortSignal | undefined,
+  ): Promise<IteratorResult<NewMessage>> {
+    const cancelLinger =
+      this.#open.length === 0
+        ? nothing
+        : this.#timers.schedule(this.#config.lingerMs, () => this.#flush());
     try {
-      return await iterator.next();
+      return await untilAborted(iterator.next(), signal);
     } finally {
       cancelLinger();
     }
@@ -136,3 +146,16 @@ export class Chunks {
     });
   }
 }
+
+/** What `promise` gives, or CANCELLED as soon as the signal says so. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(cancelled(signal));
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+function nothing(): void {}

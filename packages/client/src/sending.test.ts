@@ -181,6 +181,20 @@ describe("sendBatch", () => {
     expect(await client.describeQueue("q")).toMatchObject({ available: 1 });
   });
 
+  test("the signal ends the call also while a source lets wait", async () => {
+    const { cluster, queue } = await start();
+    const abort = new AbortController();
+    async function* source(): AsyncGenerator<NewMessage> {
+      yield "a";
+      await new Promise(() => {});
+    }
+    const sending = queue.sendBatch(source(), { signal: abort.signal });
+    const code = sending.catch((error: KQueueyError) => error.code);
+    await cluster.advance(100);
+    abort.abort();
+    expect(await code).toBe("CANCELLED");
+  });
+
   test("an empty source is no call", async () => {
     const { queue, sends } = await start();
     expect(await queue.sendBatch([])).toEqual({ sent: 0, failures: [], ids: undefined });

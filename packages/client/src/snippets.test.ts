@@ -1,4 +1,4 @@
-/** Every TypeScript snippet in this package's doc comments compiles, as a user would write it. */
+/** Every TypeScript snippet in this package's doc comments and README compiles, as a user would write it. */
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
@@ -16,6 +16,10 @@ function findSnippets(): Map<string, string> {
       const code = block.replace(/^ \* ?/gm, "");
       snippets.set(`${source}snippet-${snippets.size + 1}-of-${file.replaceAll("/", "-")}`, code);
     }
+  }
+  const readme = readFileSync(`${source}../README.md`, "utf8");
+  for (const [, code = ""] of readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)) {
+    snippets.set(`${source}snippet-${snippets.size + 1}-of-readme.ts`, code);
   }
   return snippets;
 }
@@ -51,7 +55,7 @@ function compile(snippets: ReadonlyMap<string, string>): string[] {
 
 test("the snippets compile, and one that is wrong is found", { timeout: 60_000 }, () => {
   const snippets = findSnippets();
-  expect(snippets.size).toBeGreaterThanOrEqual(2);
+  expect(snippets.size).toBeGreaterThanOrEqual(6);
   const wrong =
     'import { createClient } from "@kqueuey/client";\ncreateClient({ endpoint: "x" });\n';
   // One program for both: most of the time goes into reading the types.

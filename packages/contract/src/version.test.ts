@@ -1,6 +1,18 @@
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { clone, create, fromBinary, toJson } from "@bufbuild/protobuf";
+import {
+  type FileDescriptorProto,
+  FileDescriptorProtoSchema,
+  FileDescriptorSetSchema,
+} from "@bufbuild/protobuf/wkt";
 import { expect, test } from "vitest";
+import { file_kqueuey_v1_cluster } from "./gen/kqueuey/v1/cluster_pb.ts";
+import { file_kqueuey_v1_error } from "./gen/kqueuey/v1/error_pb.ts";
+import { file_kqueuey_v1_queue } from "./gen/kqueuey/v1/queue_pb.ts";
+import { file_kqueuey_v1_stream } from "./gen/kqueuey/v1/stream_pb.ts";
 import { PROTOCOL_HISTORY, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from "./version.ts";
 
 const protoFolder = new URL("../proto/kqueuey/v1/", import.meta.url);
@@ -32,3 +44,32 @@ test("the history counts up from 1 to the version, and the oldest understood ver
   expect(PROTOCOL_VERSION_MIN).toBeGreaterThanOrEqual(1);
   expect(PROTOCOL_VERSION_MIN).toBeLessThanOrEqual(PROTOCOL_VERSION);
 });
+
+test("the generated code is of these schemas: `npm run generate` writes it", {
+  timeout: 30_000,
+}, () => {
+  const root = fileURLToPath(new URL("../../../", import.meta.url));
+  const buf = `${root}node_modules/.bin/buf`;
+  const image = execFileSync(buf, ["build", "packages/contract/proto", "-o", "-#format=binpb"], {
+    cwd: root,
+    maxBuffer: 16_777_216,
+  });
+  const built = fromBinary(FileDescriptorSetSchema, image).file.map(describeFile);
+  const generated = [
+    file_kqueuey_v1_cluster,
+    file_kqueuey_v1_error,
+    file_kqueuey_v1_queue,
+    file_kqueuey_v1_stream,
+  ].map((file) => describeFile(file.proto));
+  expect(built.toSorted()).toEqual(generated.toSorted());
+});
+
+/** Comments and places of definitions aside: the generated code does not have them. */
+function describeFile(file: FileDescriptorProto): string {
+  const { sourceCodeInfo: _, ...rest } = clone(FileDescriptorProtoSchema, file);
+  const bare = create(FileDescriptorProtoSchema, {
+    ...rest,
+    name: file.name.replace(/\.proto$/, ""),
+  });
+  return JSON.stringify(toJson(FileDescriptorProtoSchema, bare));
+}
