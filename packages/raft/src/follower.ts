@@ -26,7 +26,7 @@ export function takeAppend(core: Core, message: AppendRequest): void {
   if (last > log.lastIndex) return;
   core.verified = Math.max(core.verified, last);
   commitTo(core, message.commit);
-  acknowledge(core);
+  acknowledge(core, false);
 }
 
 export function takeHeartbeat(core: Core, message: Heartbeat): void {
@@ -54,13 +54,13 @@ export function takeReadmit(core: Core, message: Readmit): void {
 export function acknowledgeDurable(core: Core): void {
   if (core.role.kind !== "follower" || core.leader === 0) return;
   const match = Math.min(core.verified, core.unstable.durableTo);
-  if (match > core.acknowledged) acknowledge(core);
+  if (match > core.acknowledged) acknowledge(core, true);
 }
 
-function acknowledge(core: Core): void {
+function acknowledge(core: Core, isNews: boolean): void {
   const match = Math.min(core.verified, core.unstable.durableTo);
-  // While a write is under way the answer waits for it, unless even the old part is news.
-  if (match < core.verified && match <= core.acknowledged) return;
+  // While a write is under way the answer waits for it, unless older writes have brought news.
+  if (match < core.verified && !isNews) return;
   core.acknowledged = match;
   if (core.leader === 0) return;
   sendWhenDurable(core, {

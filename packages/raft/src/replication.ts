@@ -118,12 +118,13 @@ export function takeSignOfLife(core: Core, lead: Leadership, progress: Progress)
     return;
   }
   if (state.kind !== "replicate") return;
-  if (state.inflights.count > 0 && state.matchAtLastSign === progress.match) {
+  const isWaiting = state.inflights.count > 0;
+  if (isWaiting && state.waitingAt === progress.match) {
     // Nothing moved since the last sign: an empty append right after the last entry tells a loss, which
     // the follower rejects, from a slow disk, which it accepts.
     sendEmpty(core, progress);
   }
-  state.matchAtLastSign = progress.match;
+  state.waitingAt = isWaiting ? progress.match : undefined;
 }
 
 /** Storage answered a read for a follower. */

@@ -20,8 +20,8 @@ export interface Probe {
 export interface Replicate {
   readonly kind: "replicate";
   readonly inflights: Inflights;
-  /** `match` at the last sign of life; unmoved with appends in flight means that one may be lost. */
-  matchAtLastSign: number;
+  /** `match` at the last sign of life if appends were in flight then: unmoved, one may be lost. */
+  waitingAt: number | undefined;
 }
 
 /** The log no longer reaches back to `next`: a snapshot is on its way. */
@@ -93,7 +93,7 @@ export function becomeReplicate(progress: Progress): void {
   progress.state = {
     kind: "replicate",
     inflights: new Inflights(),
-    matchAtLastSign: progress.match,
+    waitingAt: undefined,
   };
   progress.next = progress.match + 1;
 }
