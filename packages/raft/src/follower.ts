@@ -2,7 +2,7 @@
  * What a follower does with its leader's messages (paper §5.3). Nothing here trusts the sender beyond
  * what a leader of this term can truthfully say; whatever contradicts the log's own invariants is dropped.
  */
-import { type LogIndex, logIndex, type Term } from "@kqueuey/base";
+import { type LogIndex, logIndex, must, type Term } from "@kqueuey/base";
 import { decodeMembership } from "./confchange/codec.ts";
 import type { AppendRequest, Heartbeat, Readmit } from "./message.ts";
 import { sendWhenDurable } from "./role.ts";
@@ -105,8 +105,10 @@ function firstNew(core: Core, entries: readonly Entry[]): number {
 /** Appends `entries` from position `first` on, in place of what conflicts; false when that can't be right. */
 function takeEntries(core: Core, entries: readonly Entry[], first: number): boolean {
   const { log, unstable, memberships } = core;
-  const from = entries[first]?.index ?? 0;
+  const head = must(entries[first], "the first new entry");
+  const from = head.index;
   if (from <= core.commit || from > log.lastIndex + 1) return false;
+  if (head.term < must(log.termAt(from - 1), "the entry before")) return false;
   const found = readMemberships(entries, first);
   if (found === undefined) return false;
   if (from <= log.lastIndex) {

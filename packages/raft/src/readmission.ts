@@ -43,7 +43,7 @@ export function acceptIdentity(
   if (identity.boot === progress.boot) return false;
   if (!offer(core, context, identity)) {
     const sinceMs = progress.suspicion?.sinceMs ?? core.nowMs;
-    progress.suspicion = { sinceMs, boot: identity.boot };
+    progress.suspicion = { sinceMs, boot: identity.boot, incarnation: identity.incarnation };
   }
   return false;
 }
@@ -56,7 +56,7 @@ export function proposeReadmission(core: Core, lead: Leadership): boolean {
     if (suspicion === undefined || progress.leaving) continue;
     // One late message proves nothing: an honest process answers again in the meantime.
     if (core.nowMs - suspicion.sinceMs < core.config.electionTimeoutMinMs) continue;
-    const next = readmitMember(membership, progress.id);
+    const next = readmitMember(membership, progress.id, suspicion.incarnation);
     if (next === undefined) continue;
     const { index } = appendMembership(core, lead, next);
     lead.admissions.set(progress.id, {

@@ -2,9 +2,11 @@
  * What a membership becomes by a change. One voter more or less is a change of its own: every majority
  * before it meets every majority after it. More than that goes through joint consensus (paper §6).
  */
-import { incarnation, type NodeId } from "@kqueuey/base";
+import { type Incarnation, incarnation, type NodeId } from "@kqueuey/base";
 import type { MemberChange, MembershipChange } from "../results.ts";
 import type { Member, MemberRole, Membership } from "../types.ts";
+
+const INCARNATION_MAX = 0xffff_ffff;
 
 export type ChangeOutcome =
   | { readonly ok: true; readonly membership: Membership }
@@ -41,10 +43,17 @@ export function applyChange(membership: Membership, change: MembershipChange): C
 
 /**
  * Takes the vote of a node that lost its memory: a voter becomes `joining`, everyone gets an incarnation
- * that nobody had before. Undefined when no voter would be left to decide it.
+ * that nobody had before and that is above `claimed`, the one it speaks under. Undefined when no voter would be left to
+ * decide it, or no higher incarnation is left.
  */
-export function readmitMember(membership: Membership, id: NodeId): Membership | undefined {
-  const last = incarnation(membership.lastIncarnation + 1);
+export function readmitMember(
+  membership: Membership,
+  id: NodeId,
+  claimed: Incarnation,
+): Membership | undefined {
+  const highest = Math.max(membership.lastIncarnation, claimed);
+  if (highest >= INCARNATION_MAX) return undefined;
+  const last = incarnation(highest + 1);
   const members = membership.members.map(
     (member): Member =>
       member.id === id

@@ -36,8 +36,9 @@ export type ProgressState = Probe | Replicate | Snapshotting;
 /** Why a follower's answers are not counted, and since when. */
 export interface Suspicion {
   readonly sinceMs: number;
-  /** The process start that answers. */
+  /** The process start that answers, and the incarnation it answers under. */
   readonly boot: number;
+  readonly incarnation: Incarnation;
 }
 
 export interface Progress {
