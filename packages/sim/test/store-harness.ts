@@ -157,6 +157,19 @@ export class StoreHarness {
     this.durable = 0;
   }
 
+  /** The model is another node's up to `index`: after its snapshot was installed. */
+  adoptModel(other: StoreHarness, index: number): void {
+    this.forget();
+    for (let at = 1; at <= index; at++) {
+      const entry = must(other.entries.get(at), "an entry of the other's model");
+      this.entries.set(at, entry);
+      this.everAppended.set(`${at}:${entry.term}`, entry);
+    }
+    this.last = index;
+    this.durable = index;
+    this.lastTerm = Math.max(this.lastTerm, other.lastTerm) + 1;
+  }
+
   crash(kind: CrashKind): void {
     this.disk.crash(kind);
     this.storage = undefined;
