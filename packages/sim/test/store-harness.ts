@@ -24,6 +24,7 @@ import type { Entry } from "@kqueuey/raft";
 import {
   type BodyRef,
   type CheckpointMeta,
+  type Disk,
   type GroupStore,
   type NodeStorage,
   type OpenNodeResult,
@@ -45,6 +46,37 @@ export interface HarnessOptions {
   readonly segmentBytes?: number;
   readonly bodySegmentBytes?: number;
   readonly cacheBytesMax?: number;
+  /** Puts something between the store and its disk: a planted fault. */
+  readonly between?: (disk: Disk) => Disk;
+}
+
+/** Random work and crashes, then a check of everything. What the store promises is asserted all along. */
+export function live(harness: StoreHarness, steps: number): void {
+  const { random } = harness;
+  harness.start();
+  const bodyBytesMax = random.pick([60, 800, 6000]);
+  const kills = random.pick([1, 3, 6]);
+  for (let step = 0; step < steps; step++) {
+    const draw = random.between(1, 100);
+    if (draw <= 45) harness.append(random.between(1, 5), { bodyBytesMax, kills });
+    else if (draw <= 65) harness.apply(random.between(1, 20));
+    else if (draw <= 75) harness.run(random.between(10, 300));
+    else if (draw <= 82) harness.checkpoint();
+    else if (draw <= 90) harness.checkBodies(20);
+    else if (draw <= 94) harness.checkEntries(random.between(1, harness.last + 1));
+    else if (draw <= 96) harness.overwrite();
+    else if (draw <= 98) harness.store.pump(1024);
+    else {
+      harness.crash(random.pick(["power", "process"]));
+      harness.start();
+    }
+    assert(harness.failure === undefined, text(harness.failure));
+  }
+  harness.settle();
+  harness.checkBodies();
+  harness.crash("power");
+  harness.start();
+  harness.checkBodies();
 }
 
 export class StoreHarness {
@@ -65,6 +97,8 @@ export class StoreHarness {
   failure: StoreFailure | undefined;
   checkpoints = 0;
   restarts = 0;
+  /** Most body segments seen at a time: whether anything was moved at all. */
+  bodySegmentsMost = 0;
 
   constructor(random: Prng, options: HarnessOptions = {}) {
     this.random = random;
@@ -85,7 +119,8 @@ export class StoreHarness {
 
   /** Opens the node; the state is not restored yet. */
   open(): OpenNodeResult {
-    const disk = this.disk.start();
+    const started = this.disk.start();
+    const disk = this.#options.between?.(started) ?? started;
     const random = this.random.fork();
     let result: OpenNodeResult | undefined;
     this.failure = undefined;
@@ -233,6 +268,8 @@ export class StoreHarness {
       this.world.runFor(10);
       this.storage?.tick(this.now);
       while (this.storage !== undefined && this.store.pump(16 * 1024));
+      const { bodySegments } = this.store.stats();
+      this.bodySegmentsMost = Math.max(this.bodySegmentsMost, bodySegments);
     }
   }
 

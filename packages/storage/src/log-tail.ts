@@ -174,7 +174,7 @@ export class LogTail {
       done({ ok: true, value: this.#fromMemory(range.from, upTo, range.bytesMax) });
       return;
     }
-    this.#fromDisk(range.from, upTo, range.bytesMax, done);
+    this.#fromDisk({ ...range, upTo }, done);
   }
 
   /** Waiting appends get no answer from the log any more. */
@@ -253,11 +253,10 @@ export class LogTail {
 
   /** One read of what lies together in one segment. */
   #fromDisk(
-    from: number,
-    upTo: number,
-    bytesMax: number,
+    range: { readonly from: number; readonly upTo: number; readonly bytesMax: number },
     done: StoreDone<readonly Entry[] | "compacted">,
   ): void {
+    const { from, upTo, bytesMax } = range;
     const { map, cache, source, crc32 } = this.#ports;
     const first = must(map.locate(from), "an entry of the log has a place");
     assert(!isBodySegment(first.segment), "an entry of the log is in the log");
