@@ -65,7 +65,7 @@ export function decodeNodeMeta(bytes: Uint8Array, crc32: Crc32): NodeMeta | Open
     return { kind: "newer-format", found: format, supported: DIRECTORY_FORMAT };
   }
   const id = reader.u16();
-  const clusterId = reader.raw(16).slice();
+  const clusterId = new Uint8Array(reader.raw(16));
   const boot = reader.u53();
   const used = reader.u8() === 1;
   const body = bytes.subarray(0, META_BYTES - 4);

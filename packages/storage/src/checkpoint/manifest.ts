@@ -136,7 +136,7 @@ export function encodeMeta(writer: ByteWriter, meta: CheckpointMeta): void {
 export function decodeMeta(reader: ByteReader): CheckpointMeta {
   const index = logIndex(reader.u53());
   const entryTerm = term(reader.u53());
-  const membership = reader.blob().slice();
+  const membership = new Uint8Array(reader.blob());
   const hasHardState = reader.u8() !== 0;
   const hardState = hasHardState ? decodeHardState(reader) : undefined;
   return { index, term: entryTerm, membership, hardState };

@@ -272,7 +272,7 @@ const ABORTED: StoreFailure = { code: "closed", message: "the snapshot was given
 
 /** Names a snapshot by its root. */
 export function snapshotId(ports: GroupPorts, rootBytes: Uint8Array): Uint8Array {
-  return ports.digest(rootBytes).slice(0, DIGEST_BYTES);
+  return new Uint8Array(ports.digest(rootBytes).subarray(0, DIGEST_BYTES));
 }
 
 function keyOf(digest: Uint8Array): string {

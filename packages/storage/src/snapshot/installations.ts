@@ -62,7 +62,7 @@ export class Installations {
       refuse({ code: "closed", message: "another snapshot is being taken" });
       return;
     }
-    const rootBytes = manifest.slice();
+    const rootBytes = new Uint8Array(manifest);
     const root = decodeRoot(rootBytes, this.#ports.group, this.#ports.crc32);
     if ("wrong" in root) {
       // Not this node's damage: what arrived is no snapshot.

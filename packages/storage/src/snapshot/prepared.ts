@@ -304,7 +304,7 @@ export class PreparedSnapshot {
     }
     const root = { meta: this.meta, files, digests };
     const bytes = encodeRoot(group, root, crc32);
-    const id = digest(bytes).slice(0, DIGEST_BYTES);
+    const id = new Uint8Array(digest(bytes).subarray(0, DIGEST_BYTES));
     this.#root = { bytes, id, list: new PieceList(root) };
     this.#phase = "ready";
     this.#done(undefined);

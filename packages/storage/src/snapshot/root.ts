@@ -133,5 +133,5 @@ export function decodeRoot(
   if (!reader.ok || reader.remaining !== pieces * DIGEST_BYTES) return { wrong: "cannot be read" };
   if (names.size !== files.length || !names.has("manifest"))
     return { wrong: "its files are wrong" };
-  return { meta, files, digests: reader.raw(reader.remaining).slice() };
+  return { meta, files, digests: new Uint8Array(reader.raw(reader.remaining)) };
 }
