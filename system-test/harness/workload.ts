@@ -9,7 +9,8 @@ import { type Delivery, History } from "./history.ts";
 import { CallFailure, call, listAt, numberAt, textAt } from "./rpc.ts";
 
 const RETRY_MS = 50;
-const ATTEMPT_TIMEOUT_MS = 5_000;
+const RETRY_FOR_MS = 60_000;
+const ATTEMPT = { timeoutMs: 5_000 } as const;
 
 export interface WorkloadOptions {
   readonly endpoints: readonly string[];
@@ -37,6 +38,7 @@ export class Workload {
   readonly #workers: Promise<void>[] = [];
   #next = 0;
   #turn = 0;
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(options: WorkloadOptions) {
     this.#options = options;
@@ -50,14 +52,14 @@ export class Workload {
 
   startSenders(count: number): void {
     for (let index = 0; index < count; index += 1) {
-      this.#senders.push(loop(this.#sending.signal, () => this.send(this.#batch)));
+      this.#senders.push(this.#loop(this.#sending.signal, () => this.send(this.#batch)));
     }
   }
 
   startWorkers(count: number): void {
     for (let index = 0; index < count; index += 1) {
       this.#workers.push(
-        loop(this.#working.signal, async () => {
+        this.#loop(this.#working.signal, async () => {
           const deliveries = await this.receive(this.#batch, { waitMs: 500 });
           await this.tombstone(deliveries);
         }),
@@ -68,11 +70,13 @@ export class Workload {
   async stopSenders(): Promise<void> {
     this.#sending.abort();
     await Promise.all(this.#senders);
+    this.#throwFailure();
   }
 
   async stopWorkers(): Promise<void> {
     this.#working.abort();
     await Promise.all(this.#workers);
+    this.#throwFailure();
   }
 
   /** Waits until the workers have emptied the queue, and stops them. */
@@ -81,7 +85,7 @@ export class Workload {
     await until(
       async () => {
         const { available, inFlight, delayed } = await this.depth();
-        return available + inFlight + delayed === 0;
+        return this.#failure !== undefined || available + inFlight + delayed === 0;
       },
       { what: `queue ${this.#options.queue} to be empty`, timeoutMs },
     );
@@ -144,7 +148,11 @@ export class Workload {
   }
 
   async depth(): Promise<Depth> {
-    const answer = await this.call("DescribeQueue", {});
+    const { endpoints, queue } = this.#options;
+    const answer = await this.#retried((turn) => {
+      const endpoint = endpoints[turn % endpoints.length] ?? "";
+      return call(endpoint, "QueueService/DescribeQueue", { queue }, ATTEMPT);
+    });
     return {
       available: numberAt(answer, "available"),
       inFlight: numberAt(answer, "inFlight"),
@@ -152,17 +160,22 @@ export class Workload {
     };
   }
 
-  /** Calls until a node answers. Fails at once on what no retry can mend, and after a minute. */
+  /** A mutating call, retried under one request id. */
   async call(method: string, fields: Readonly<Record<string, unknown>>): Promise<unknown> {
     const { endpoints, queue } = this.#options;
     const body = { queue, requestId: randomUUID(), ...fields };
-    const deadlineMs = performance.now() + 60_000;
+    return await this.#retried((turn) => {
+      const endpoint = endpoints[turn % endpoints.length] ?? "";
+      return call(endpoint, `QueueService/${method}`, body, ATTEMPT);
+    });
+  }
+
+  /** Calls until a node answers. Fails at once on what no retry can mend, and after a minute. */
+  async #retried(attempt: (turn: number) => Promise<unknown>): Promise<unknown> {
+    const deadlineMs = performance.now() + RETRY_FOR_MS;
     for (;;) {
-      const endpoint = endpoints[this.#turn % endpoints.length] ?? "";
       try {
-        return await call(endpoint, `QueueService/${method}`, body, {
-          timeoutMs: ATTEMPT_TIMEOUT_MS,
-        });
+        return await attempt(this.#turn);
       } catch (error) {
         const lasting = error instanceof CallFailure && !error.retryable;
         if (lasting || performance.now() > deadlineMs) throw error;
@@ -171,10 +184,19 @@ export class Workload {
       await pause(RETRY_MS);
     }
   }
-}
 
-async function loop(signal: AbortSignal, turn: () => Promise<void>): Promise<void> {
-  while (!signal.aborted) await turn();
+  /** Runs `turn` over and over until `signal`. What it throws is kept for whoever waits for the workload. */
+  async #loop(signal: AbortSignal, turn: () => Promise<void>): Promise<void> {
+    try {
+      while (!signal.aborted) await turn();
+    } catch (error) {
+      this.#failure ??= { error };
+    }
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
 }
 
 const PADDING = ".".repeat(80);
