@@ -1,7 +1,10 @@
 /** Damage in any kind of file is met, named, and never served; the node comes back empty-handed, in probation. */
 import { assert, Prng } from "@kqueuey/base";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { StoreHarness } from "./store-harness.ts";
+
+// Whole nodes live through whole lives here: seconds on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** A node with a checkpoint, bodies in the log and bodies that were moved out of it. */
 function prepared(seed: number): StoreHarness {

@@ -1,8 +1,11 @@
 /** A whole state goes from one node to another in pieces, through interruptions on either side. */
 import { assert, Prng } from "@kqueuey/base";
 import type { CheckpointMeta, SnapshotInstaller, SnapshotSender } from "@kqueuey/storage";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { StoreHarness } from "./store-harness.ts";
+
+// Whole nodes live through whole lives here: seconds on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** A node with a checkpoint, bodies in the log and in body segments. */
 function sendingNode(seed: number): StoreHarness {

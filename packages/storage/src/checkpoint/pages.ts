@@ -2,16 +2,16 @@
  * Page files: a header, then one record a unit, appended and never changed. A record is its whole length
  * (u32), the CRC-32 of everything after this word (u32), the unit's kind (u8), its key (u53), its bytes.
  */
-import { ByteReader, ByteWriter, type Crc32 } from "@kqueuey/base";
+import { assert, ByteReader, ByteWriter, type Crc32 } from "@kqueuey/base";
 import type { CheckpointUnit } from "../store-types.ts";
 
 /** `machine`: the state machine's units. `map`: chunks of the entry map. The numbers are final. */
 export type UnitKind = "machine" | "map";
 const KIND_CODES: Readonly<Record<UnitKind, number>> = { machine: 0, map: 1 };
 
-export const RECORD_HEADER_BYTES = 17;
+const RECORD_HEADER_BYTES = 17;
 /** A unit's bytes, at most. */
-export const UNIT_BYTES_MAX = 0x0fff_ffff;
+const UNIT_BYTES_MAX = 0x0fff_ffff;
 /** A page file takes no further record past this many bytes. */
 export const PAGE_FILE_BYTES_MAX: number = 256 * 1024 * 1024;
 
@@ -23,6 +23,7 @@ export interface UnitRecord {
 }
 
 export function encodeUnitRecord(kind: UnitKind, unit: CheckpointUnit, crc32: Crc32): UnitRecord {
+  assert(unit.bytes.length <= UNIT_BYTES_MAX, "a unit is at most 256 MiB");
   const length = RECORD_HEADER_BYTES + unit.bytes.length;
   const writer = new ByteWriter(RECORD_HEADER_BYTES);
   writer.u32(length);
