@@ -27,6 +27,7 @@ export function finishInstall(core: Core): void {
   core.log.reset(meta.index, meta.term);
   core.unstable.resetTo(meta.index);
   core.memberships.reset(meta.membership);
+  core.records.merge(meta.recorded);
   core.commit = meta.index;
   core.applied = meta.index;
   core.handedToApply = meta.index;

@@ -98,6 +98,8 @@ export interface SnapshotMeta {
   readonly term: Term;
   /** The membership in force at `index`. */
   readonly membership: MembershipAt;
+  /** What {@link RecordedMatch} entries up to `index` said: whoever skips those entries must know it too. */
+  readonly recorded: readonly RecordedMatch[];
 }
 
 /** A position in the log with the term of its entry. */

@@ -159,7 +159,9 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   /** read n1 context=7 */
   read(env, command) {
     const { raft, node } = raftOf(env, command);
-    const result = raft.readIndex(Number(command.values.get("context")));
+    const context = Number(command.values.get("context"));
+    const result = raft.readIndex(context);
+    if (result.ok) env.checker.onReadAsked(context);
     env.settle(node);
     return result.ok ? undefined : `refused: ${result.reason}`;
   },
@@ -210,7 +212,11 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
 
   /** crash n1 [writes=0]: of the writes under way, the first so many survive. */
   crash(env, command) {
-    for (const node of nodesOf(env, command)) node.crash(Number(command.values.get("writes") ?? 0));
+    const survive = Number(command.values.get("writes") ?? 0);
+    for (const node of nodesOf(env, command)) {
+      env.checker.onCrash(node);
+      node.crash(survive);
+    }
     return undefined;
   },
 
@@ -226,6 +232,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   /** wipe n1: its directory is lost, and it starts with an empty one. */
   wipe(env, command) {
     const node = nodeOf(env, command);
+    env.checker.onCrash(node);
     node.crash(0);
     node.disk = createDisk(undefined, node.id * 1_000 + 500);
     node.start(env.clockOf(node), 100);

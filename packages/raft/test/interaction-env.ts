@@ -11,6 +11,7 @@ import {
   type RaftMessage,
   raftConfig,
 } from "../src/index.ts";
+import { SafetyChecker } from "./safety-checker.ts";
 import { type Checkpoint, createDisk, type Disk, SimNode } from "./sim-node.ts";
 
 /** Which messages a command means; what is absent does not matter. */
@@ -29,6 +30,8 @@ export class InteractionEnv {
     { readonly from: NodeId; readonly checkpoint: Checkpoint }
   >();
   readonly cut = new Set<NodeId>();
+  /** Scripts keep the safety properties, too. */
+  readonly checker = new SafetyChecker();
   flights: RaftMessage[] = [];
   nowMs = 10_000;
   /** How far a node's clock is ahead. */
@@ -53,13 +56,14 @@ export class InteractionEnv {
       const options = { config: raftConfig(id, overrides), disk, random: new Prng(id) };
       const node = new SimNode(options, {
         onReady: (_, ready) => {
+          this.checker.onReady(node, ready);
           for (const line of describeReady(ready)) {
             if (!line.startsWith("send n")) this.note(`n${id} ${line}`);
           }
         },
         onSend: (_, message) => this.flights.push(message),
-        onApply: () => undefined,
-        onRead: () => undefined,
+        onApply: (_, entry) => this.checker.onApply(node, entry),
+        onRead: (_, read) => this.checker.onRead(node, read),
       });
       this.nodes.set(id, node);
       node.start(this.nowMs, 100);

@@ -279,7 +279,10 @@ export class Schedule {
     const faults = this.#faults;
     const node = random.pick(random.chance(1, 4) ? (this.#leaders() ?? this.#nodes) : this.#nodes);
     const strikes = (permille: number): boolean => random.chance(permille, 1_000);
-    if (strikes(faults.crashPermille)) this.#crash(node);
+    if (strikes(faults.crashPermille)) {
+      this.#crash(node);
+      if (random.chance(1, 2)) this.#restart(node);
+    }
     if (!node.alive && random.chance(1, 3)) this.#restart(node);
     if (strikes(faults.wipePermille)) this.#wipe(node);
     if (strikes(faults.restorePermille)) this.#copyOrRestore(node);
@@ -527,6 +530,7 @@ function drawFaults(random: Prng): Faults {
     disconnectPermille: level(150),
     partitionPermille: level(300),
     compactPermille: level(400),
-    tickMs: random.between(5, 80),
+    // Long steps make nodes time out together, and campaign against each other.
+    tickMs: random.chance(1, 3) ? random.between(100, 600) : random.between(5, 80),
   };
 }

@@ -21,7 +21,6 @@ import {
   type HardState,
   type LogPosition,
   type Membership,
-  type MembershipAt,
   Raft,
   type RaftConfig,
   type RaftMessage,
@@ -34,10 +33,7 @@ import {
 } from "../src/index.ts";
 
 /** A durable checkpoint; the state machine itself is the list of applied entries, which the checker has. */
-export interface Checkpoint extends LogPosition {
-  readonly membership: MembershipAt;
-  readonly recorded: readonly RecordedMatch[];
-}
+export type Checkpoint = SnapshotMeta;
 
 /** What survives a crash. */
 export interface Disk {
@@ -107,7 +103,7 @@ export class SimNode {
   pending: PendingWrite[] = [];
   reads: EntriesRequest[] = [];
   snapshotRequests: SnapshotRequest[] = [];
-  installing: { readonly meta: SnapshotMeta; readonly checkpoint: Checkpoint } | undefined;
+  installing: Checkpoint | undefined;
   /** The log with what is still being written: what storage would read. */
   #log: { base: LogPosition; entries: Entry[] };
 
@@ -230,16 +226,14 @@ export class SimNode {
   beginInstall(checkpoint: Checkpoint): boolean {
     const { raft } = this;
     if (raft === undefined || this.installing !== undefined) return false;
-    const { index, membership } = checkpoint;
-    const meta: SnapshotMeta = { index, term: checkpoint.term, membership };
-    const begun = raft.beginSnapshotInstall(meta);
-    if (begun) this.installing = { meta, checkpoint };
+    const begun = raft.beginSnapshotInstall(checkpoint);
+    if (begun) this.installing = checkpoint;
     this.process();
     return begun;
   }
 
   finishInstall(ok: boolean): void {
-    const { checkpoint } = must(this.installing, "no installation");
+    const checkpoint = must(this.installing, "no installation");
     this.installing = undefined;
     if (ok) {
       // The marker follows all earlier writes in the log, so they are durable first.

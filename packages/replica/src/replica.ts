@@ -555,7 +555,7 @@ export class Replica {
     const group = decodeGroupMeta(meta.membership);
     if (group === undefined) return false;
     const { index, term } = meta;
-    const begun = this.#raft.beginSnapshotInstall({ index, term, membership: group.membership });
+    const begun = this.#raft.beginSnapshotInstall({ index, term, ...group });
     this.#installing = begun;
     return begun;
   }
