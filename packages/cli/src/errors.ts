@@ -13,6 +13,8 @@ const NEXT_STEPS: Partial<Readonly<Record<ErrorCode, string>>> = {
   DEADLINE_EXCEEDED:
     "It may have taken effect. See how the cluster is: `kqueuey cluster status`; --timeout gives more time.",
   RECEIPT_INVALID: "Pass a receipt as `kqueuey poll` printed it, with the same queue.",
+  // Its message says already what would be right.
+  CONFIG_INVALID: "",
   CANCELLED: "",
 };
 

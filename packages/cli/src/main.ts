@@ -1,4 +1,5 @@
 /** The process `kqueuey`: hands the world to the command line, and its exit code back. */
+import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -10,6 +11,8 @@ import { runCli } from "./program.ts";
 /** Aborted by the first SIGINT, SIGTERM or SIGHUP; the second ends the process at once. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController();
+  // As many calls listen to it as are under way; that is no leak.
+  setMaxListeners(0, controller.signal);
   const stop = (reason: string): void => {
     if (controller.signal.aborted) process.exit(EXIT_CODE.interrupted);
     controller.abort(reason);

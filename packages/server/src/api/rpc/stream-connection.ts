@@ -8,6 +8,7 @@
  * client that takes nothing for long is cut off). A hang-up or a cancel aborts the call's signal, so a
  * waiting receive is granted nothing. Whatever bytes a client sends, it gets a typed error at worst.
  */
+import { setMaxListeners } from "node:events";
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { Frame, FrameHeader, Method, StreamHello } from "@kqueuey/contract";
 import {
@@ -101,6 +102,8 @@ export class StreamConnection {
     this.#context = context;
     this.#socket = socket;
     this.#heardAtMs = context.monotonicMs();
+    // As many calls listen to it as are in flight; that is no leak.
+    setMaxListeners(0, this.#hangUp.signal);
     socket.onDrain(() => this.#regulate());
   }
 
