@@ -133,6 +133,20 @@ describe("recovery", () => {
     }
   });
 
+  test("takes a bad head that later groups follow for damage, not for the end of the log", () => {
+    for (const at of [0, 20, HEADER_BYTES + 3]) {
+      const fixture = openedFixture();
+      fixture.fill(1, 10);
+      const bytes = segment(fixture, 2);
+      bytes[at] = (bytes[at] ?? 0) ^ 4;
+      fixture.disk.crash();
+      expect(fixture.open(), `at ${at}`).toMatchObject({
+        kind: "damaged",
+        damage: { segment: 2, position: 0 },
+      });
+    }
+  });
+
   test("is not fooled by a message body that looks like a later group", () => {
     const fixture = openedFixture();
     fixture.append({ entries: entries(1, 1) });

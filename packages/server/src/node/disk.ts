@@ -271,21 +271,19 @@ function failure<T>(error: NodeJS.ErrnoException): DiskResult<T> {
   return { ok: false, error: { code: codeOf(error), message: error.message } };
 }
 
+/** The host's codes that mean something to the store; every other one is `io`. */
+const CODES: ReadonlyMap<string, DiskError["code"]> = new Map([
+  ["ENOENT", "not-found"],
+  ["EEXIST", "exists"],
+  ["ENOTEMPTY", "exists"],
+  ["EISDIR", "exists"],
+  ["ENOTDIR", "exists"],
+  ["ENOSPC", "no-space"],
+  ["EDQUOT", "no-space"],
+]);
+
 function codeOf(error: NodeJS.ErrnoException): DiskError["code"] {
-  switch (error.code) {
-    case "ENOENT":
-      return "not-found";
-    case "EEXIST":
-    case "ENOTEMPTY":
-    case "EISDIR":
-    case "ENOTDIR":
-      return "exists";
-    case "ENOSPC":
-    case "EDQUOT":
-      return "no-space";
-    default:
-      return "io";
-  }
+  return CODES.get(error.code ?? "") ?? "io";
 }
 
 function answerNothing(answer: DiskDone<undefined>): (error: NodeJS.ErrnoException | null) => void {

@@ -63,7 +63,10 @@ export class Pending {
     this.#next += 1;
   }
 
-  /** Where the group's log ends after this append, given where it ends before. Stops at a request that breaks the log. */
+  /**
+   * Where the group's log ends after this append, given where it ends before. Stops at a request that
+   * breaks the log.
+   */
   check(lastIndex: number, entryBytesMax: number): number {
     const { snapshotMarker, resetTo, truncateFrom } = this.#request;
     let last = lastIndex;

@@ -244,13 +244,6 @@ export type OpenWalResult =
   | { readonly kind: "newer-format"; readonly message: string }
   | { readonly kind: "failed"; readonly failure: WalFailure };
 
-/** Opens the log in its folder, or makes it. */
-export type OpenWal = (
-  ports: WalPorts,
-  config: Partial<WalConfig>,
-  done: (result: OpenWalResult) => void,
-) => void;
-
 /** Moves a damaged log's folder aside (`<directory>.damaged-1`, …), so that a new one can begin. */
 export type QuarantineWal = (
   ports: WalPorts,
