@@ -1,6 +1,7 @@
 /** `kqueuey bench`: a simple load, to see that a cluster is well and about how fast it is. */
 import { randomFillSync } from "node:crypto";
-import type { Client, Queue } from "@kqueuey/client";
+import type { Client, Message, Queue } from "@kqueuey/client";
+import { KQueueyError } from "@kqueuey/contract";
 import type { Command } from "commander";
 import {
   addClusterOptions,
@@ -55,6 +56,8 @@ interface Run {
   readonly options: Options;
   readonly nowMs: () => number;
   readonly signal: AbortSignal;
+  /** Aborted when every message was received: the polls that still wait need not. */
+  readonly allReceived: AbortController;
   readonly send: Latencies;
   readonly receive: Latencies;
   readonly tombstone: Latencies;
@@ -71,6 +74,7 @@ async function bench(context: CliContext, client: Client, options: Options): Pro
     options,
     nowMs: context.nowMs,
     signal: context.signal,
+    allReceived: new AbortController(),
     send: new Latencies(),
     receive: new Latencies(),
     tombstone: new Latencies(),
@@ -128,7 +132,7 @@ async function receiveLoop(run: Run): Promise<void> {
   let empty = 0;
   while (run.received < options.messages && empty < EMPTY_RECEIVES_MAX) {
     const startedAtMs = run.nowMs();
-    const messages = await queue.receive({ maxMessages: options.batch, waitMs: WAIT_MS, signal });
+    const messages = await receive(run);
     if (messages.length === 0) {
       empty += 1;
       continue;
@@ -137,9 +141,23 @@ async function receiveLoop(run: Run): Promise<void> {
     const receivedAtMs = run.nowMs();
     run.receive.record(receivedAtMs - startedAtMs);
     run.received += messages.length;
+    if (run.received >= options.messages) run.allReceived.abort();
     const outcomes = await queue.tombstone(messages, { signal });
     run.tombstone.record(run.nowMs() - receivedAtMs);
     run.tombstoned += outcomes.filter((outcome) => outcome.outcome === "effective").length;
+  }
+}
+
+/** One poll; empty, too, when the others have received all. */
+async function receive(run: Run): Promise<readonly Message[]> {
+  const { allReceived } = run;
+  const signal = AbortSignal.any([run.signal, allReceived.signal]);
+  try {
+    return await run.queue.receive({ maxMessages: run.options.batch, waitMs: WAIT_MS, signal });
+  } catch (error) {
+    if (allReceived.signal.aborted && KQueueyError.is(error) && error.code === "CANCELLED")
+      return [];
+    throw error;
   }
 }
 
