@@ -56,16 +56,24 @@ export function connectErrorJson(error: KQueueyError): Uint8Array {
 }
 
 /**
- * The JSON of a Connect error, completed: the library's own errors (broken JSON, too long a body) come
- * without detail. Undefined when `body` has one already, or is no such error.
+ * An answer of the library's own making (broken JSON, bytes that are no protobuf, too long a body),
+ * completed with a detail. Undefined when `body` has one already, or is no such error.
  */
-export function withErrorDetail(body: Uint8Array): Uint8Array | undefined {
+export function completeError(
+  status: number,
+  body: Uint8Array,
+): { readonly status: number; readonly body: Uint8Array } | undefined {
   const parsed: unknown = parseJson(new TextDecoder().decode(body));
   if (typeof parsed !== "object" || parsed === null || !("code" in parsed)) return undefined;
   if ("details" in parsed) return undefined;
   const rpc = String(parsed.code);
   const message = "message" in parsed ? String(parsed.message) : "";
-  return errorBytes(rpc, new KQueueyError(OWN_CODES[rpc] ?? "INTERNAL", message));
+  // The library calls a request that is no protobuf its own fault; it is the caller's.
+  if (rpc === "internal" && message.startsWith("parse binary: ")) {
+    const error = new KQueueyError("MALFORMED_REQUEST", `the body is no protobuf: ${message}`);
+    return { status: ERRORS[error.code].http, body: connectErrorJson(error) };
+  }
+  return { status, body: errorBytes(rpc, new KQueueyError(OWN_CODES[rpc] ?? "INTERNAL", message)) };
 }
 
 function errorBytes(rpc: string, error: KQueueyError): Uint8Array {

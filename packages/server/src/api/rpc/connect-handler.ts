@@ -13,7 +13,7 @@ import {
 } from "@connectrpc/connect-node";
 import { KQueueyError } from "@kqueuey/contract";
 import type { Broker, Delivery } from "../../broker.ts";
-import { connectErrorJson, toConnectError, withErrorDetail } from "./connect-errors.ts";
+import { completeError, connectErrorJson, toConnectError } from "./connect-errors.ts";
 import { HANDOVER, registerServices } from "./connect-services.ts";
 
 /** A handler of Node's own requests and responses, HTTP/1.1 and HTTP/2 alike. */
@@ -191,10 +191,10 @@ async function completed(answer: UniversalServerResponse): Promise<UniversalServ
   const chunks: Uint8Array[] = [];
   for await (const chunk of answer.body) chunks.push(chunk);
   const [body = new Uint8Array(0)] = chunks;
-  const bytes = withErrorDetail(body) ?? body;
+  const told = completeError(answer.status, body) ?? { status: answer.status, body };
   const header = new Headers(answer.header);
-  header.set("content-length", String(bytes.length));
-  return { ...answer, header, body: iterate(bytes) };
+  header.set("content-length", String(told.body.length));
+  return { ...answer, status: told.status, header, body: iterate(told.body) };
 }
 
 const WRONG_TYPE = new KQueueyError(
