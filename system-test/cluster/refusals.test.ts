@@ -46,8 +46,9 @@ describe("a node that must not start does not, and says why", () => {
     cluster.program(1).signal("SIGTERM");
     await cluster.program(1).ended();
     const output = await refusal(changed(cluster, 1, { "--cluster-id": "another" }));
-    expect(output).toContain(cluster.id);
-    expect(output).toContain("another");
+    expect(output).toContain(cluster.place(1).directory);
+    expect(output).toMatch(/belongs to another cluster than "another"/);
+    expect(output).toContain("--cluster-id");
     // Nothing was changed: the right cluster still starts on it.
     cluster.start(1);
     await cluster.leader();
@@ -88,7 +89,13 @@ describe("a node that is not one of us", () => {
     const cluster = await layCluster();
     cluster.start(1);
     cluster.start(2);
-    const stranger = new Program(["serve", ...changed(cluster, 3, { "--cluster-id": "other" })]);
+    const stranger = new Program([
+      "serve",
+      ...changed(cluster, 3, {
+        "--cluster-id": "other",
+        "--storage-directory": `${cluster.place(3).directory}-other`,
+      }),
+    ]);
     try {
       await until(() => /cluster/i.test(stranger.output) && /other/.test(stranger.output), {
         what: "the stranger to say that it was refused",

@@ -287,7 +287,7 @@ function listenError(host: string, port: number, error: Error): KQueueyError {
   const code = "code" in error ? error.code : undefined;
   const why =
     code === "EADDRINUSE"
-      ? "is already in use"
+      ? "is already in use: end what listens there, or choose another with --client-listen"
       : code === "EADDRNOTAVAIL"
         ? "is not an address of this machine"
         : `can't be listened on: ${error.message}`;
