@@ -60,7 +60,7 @@ export function encodeBodyRecord(writer: ByteWriter, record: BodyRecord, crc32: 
   const rest = start + BODY_RECORD_PREFIX_BYTES;
   assert(writer.length - start <= BODY_RECORD_BYTES_MAX, "body record too large");
   writer.setU32(start, writer.length - rest);
-  writer.setU32(start + 4, crc32(writer.view().subarray(rest)));
+  writer.setU32(start + 4, crc32(writer.view(rest)));
 }
 
 /** Bytes of the whole record that starts at `offset` of `data`; undefined when its prefix does not fit. */

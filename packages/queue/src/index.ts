@@ -70,7 +70,7 @@ export {
   LEASE_MS_MAX,
   SESSION_WINDOW,
 } from "./limits.ts";
-export type { OutboxMessage, QueueView } from "./machine.ts";
+export type { MemoryView, OutboxMessage, QueueView } from "./machine.ts";
 export { QueueMachine } from "./machine.ts";
 export { messageId } from "./message-id.ts";
 export type {
@@ -88,6 +88,6 @@ export type {
   SettledOutcome,
 } from "./outcome.ts";
 export { SETTLED } from "./outcome.ts";
-export type { Grant, Mac, Receipt, ReceiptDecode } from "./receipt.ts";
+export type { Base64Url, Grant, Mac, Receipt, ReceiptDecode } from "./receipt.ts";
 export { decodeReceipt, encodeReceipt, grantMac } from "./receipt.ts";
 export type { CheckpointPart, CheckpointUnit } from "./units.ts";

@@ -39,9 +39,13 @@ export function messageId(key: Uint8Array, queue: QueueId, sequence: Sequence): 
     }
     a ^= word;
   }
-  const hex = hexWord(a) + hexWord(b) + hexWord(c) + hexWord(d);
-  const variant = "89ab"[(c >>> 28) & 3] ?? "8";
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
+  // Version 8 and the variant of RFC 9562 take their six bits.
+  const versioned = (b & 0xffff_0fff) | 0x8000;
+  const varied = (c & 0x3fff_ffff) | 0x8000_0000;
+  return (
+    `${half(a >>> 16)}${half(a)}-${half(versioned >>> 16)}-${half(versioned)}-` +
+    `${half(varied >>> 16)}-${half(varied)}${half(d >>> 16)}${half(d)}`
+  );
 }
 
 function keyWord(key: Uint8Array, at: number): number {
@@ -49,6 +53,11 @@ function keyWord(key: Uint8Array, at: number): number {
   return a | (b << 8) | (c << 16) | (d << 24);
 }
 
-function hexWord(word: number): string {
-  return (word >>> 0).toString(16).padStart(8, "0");
+/** The lower 16 bits as four hex digits, from two of the 256 texts below: ids are made for every message. */
+function half(word: number): string {
+  return (HEX[(word >>> 8) & 0xff] ?? "") + (HEX[word & 0xff] ?? "");
 }
+
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, "0"),
+);

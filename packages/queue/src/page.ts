@@ -393,7 +393,8 @@ export interface Origin {
 export function sizeClassOf(bytes: number): number {
   if (bytes < 16) return bytes;
   let exponent = 31 - Math.clz32(bytes);
-  let mantissa = Math.ceil(bytes / 2 ** (exponent - 3));
+  const shift = exponent - 3;
+  let mantissa = (bytes + (1 << shift) - 1) >>> shift;
   if (mantissa === 16) {
     mantissa = 8;
     exponent += 1;
@@ -404,5 +405,5 @@ export function sizeClassOf(bytes: number): number {
 /** The largest size of a class. */
 export function sizeOfClass(sizeClass: number): number {
   if (sizeClass < 16) return sizeClass;
-  return ((sizeClass & 7) + 8) * 2 ** ((sizeClass >>> 3) + 2 - 3);
+  return ((sizeClass & 7) + 8) * (1 << ((sizeClass >>> 3) - 1));
 }

@@ -161,6 +161,11 @@ export class RequestLedger {
       : Math.min(span, IDEMPOTENCY_WINDOW_MS);
   }
 
+  /** Bytes of the records of hashed request ids. */
+  get bytes(): number {
+    return this.#current.bytes + this.#previous.bytes;
+  }
+
   get sessions(): number {
     return this.#sessions.size;
   }

@@ -11,7 +11,7 @@ declare const TextEncoder: new () => {
 const encoder = new TextEncoder();
 const SLAB_BYTES = 65_536;
 /** Below this many characters a loop over ASCII beats the encoder's call. */
-const ASCII_LOOP_MAX = 40;
+const ASCII_LOOP_MAX = 64;
 
 /** Wire type 0: varint. */
 export const VARINT = 0;

@@ -2,11 +2,21 @@
 import { createHmac } from "node:crypto";
 import { equalBytes, type GroupId } from "@kqueuey/base";
 import { KQueueyError } from "@kqueuey/contract";
-import type { GrantedOutcome, Mac, QueueId, Receipt } from "@kqueuey/queue";
+import type { Base64Url, GrantedOutcome, Mac, QueueId, Receipt } from "@kqueuey/queue";
 import { decodeReceipt, encodeReceipt, fencingToken, grantMac, sequence } from "@kqueuey/queue";
 
 /** The part of a MAC that receipts carry. */
 const MAC_BYTES = 16;
+
+/** The host's own, which is many times faster; it reads more than it should, so texts are checked first. */
+const BASE64: Base64Url = {
+  encode: (bytes) =>
+    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64url"),
+  decode: (text) => {
+    const bytes = /^[A-Za-z0-9_-]*$/.test(text) ? Buffer.from(text, "base64url") : undefined;
+    return bytes?.toString("base64url") === text ? bytes : undefined;
+  },
+};
 
 export class Receipts {
   readonly #mac: Mac;
@@ -34,14 +44,14 @@ export class Receipts {
     for (let i = 0; i < grant.count; i++) {
       const at = sequence(grant.sequences[i] ?? 0);
       const token = fencingToken(grant.tokens[i] ?? 0);
-      handles.push(encodeReceipt({ ...whole, sequence: at, token }, mac));
+      handles.push(encodeReceipt({ ...whole, sequence: at, token }, mac, BASE64));
     }
     return handles;
   }
 
   /** What the handle names, or RECEIPT_INVALID when this cluster did not make it for this queue. */
   read(handle: string, queueId: QueueId): Receipt | KQueueyError {
-    const result = decodeReceipt(handle, this.#mac);
+    const result = decodeReceipt(handle, this.#mac, BASE64);
     if (result.ok && result.receipt.queueId === queueId) return result.receipt;
     const shown = handle.length > 80 ? `${handle.slice(0, 80)}…` : handle;
     return new KQueueyError(
