@@ -23,6 +23,7 @@ import type {
   NodeStorage,
   OpenRefusal,
   StoreFailure,
+  SyncMode,
 } from "@kqueuey/storage";
 import { openNodeStorage } from "@kqueuey/storage";
 import { Bootstrap } from "./bootstrap.ts";
@@ -54,6 +55,8 @@ export interface NodeConfig {
   readonly limits: ReplicaLimits;
   readonly store: Partial<GroupStoreLimits>;
   readonly walSegmentBytes: number;
+  /** How the log's writes are made durable; asked when the directory is opened. */
+  walSyncMode(): SyncMode;
   /** How long a call waits for a leader's answer. */
   readonly requestTimeoutMs: number;
   /** Calls under way at once. */
@@ -144,7 +147,7 @@ export class NodeEngine {
         groups: this.#config.groups,
         framing: FRAMING,
         limits: this.#config.store,
-        wal: { segmentBytes: this.#config.walSegmentBytes },
+        wal: { segmentBytes: this.#config.walSegmentBytes, syncMode: this.#config.walSyncMode() },
         onFailure: (what) => this.#later(() => this.#storeFailed(what)),
       },
       this.#ports,

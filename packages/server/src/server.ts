@@ -10,7 +10,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { groupId, nodeId } from "@kqueuey/base";
 import { KQueueyError, STREAM_PATH } from "@kqueuey/contract";
 import { NodeEngine } from "@kqueuey/replica";
-import type { OpenRefusal } from "@kqueuey/storage";
+import type { DiskResult, OpenRefusal, SyncMode } from "@kqueuey/storage";
 import { createHealthHandlers } from "./api/admin/health.ts";
 import { createConnectHandler, RPC_PATH_PREFIX } from "./api/rpc/connect-handler.ts";
 import { StreamEndpoint } from "./api/rpc/stream-endpoint.ts";
@@ -27,6 +27,7 @@ import { nodeDigests } from "./node/digests.ts";
 import { lockDirectory } from "./node/directory-lock.ts";
 import { NodeDisk } from "./node/disk.ts";
 import { nodeRandom, randomBytes } from "./node/random.ts";
+import { measureSyncMode, type SyncMeasurement } from "./node/sync-mode.ts";
 import type { Logger } from "./observe/log.ts";
 import { Transport } from "./transport/transport.ts";
 
@@ -80,6 +81,7 @@ class ServerNode implements RunningServer {
   #refusal: KQueueyError | undefined;
   #releaseLock: (() => Promise<void>) | undefined;
   #clientPort = 0;
+  #syncMode: SyncMode = "dsync";
   #loopTimer: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -115,6 +117,7 @@ class ServerNode implements RunningServer {
         },
         store: { cacheBytesMax: config.recentBodiesBytesMax },
         walSegmentBytes: config.walSegmentBytes,
+        walSyncMode: () => this.#syncMode,
         requestTimeoutMs: config.requestTimeoutMs,
         callsMax: CALLS_MAX,
         clientUrl: () => this.clientUrl,
@@ -160,7 +163,10 @@ class ServerNode implements RunningServer {
 
   async start(): Promise<void> {
     const { storageDirectory, nodeId: id, clusterId } = this.#config;
-    this.#releaseLock = await lockDirectory(storageDirectory);
+    this.#releaseLock = await lockDirectory(storageDirectory, () =>
+      this.#fatal("another process took the data directory"),
+    );
+    await this.#measureDisk();
     this.#driver.start(this.#engine);
     this.#engine.open(nodeClock.monotonicMs(), nodeClock.nowMs());
     await this.#engineOpened();
@@ -277,6 +283,24 @@ class ServerNode implements RunningServer {
 
   // --- state ------------------------------------------------------------------------------------
 
+  /** Chooses the faster way to make writes durable, and says so when the disk is too slow for the timeouts. */
+  async #measureDisk(): Promise<void> {
+    const ports = { disk: this.#disk, monotonicMs: () => performance.now() };
+    const result = await new Promise<DiskResult<SyncMeasurement>>((resolve) => {
+      measureSyncMode(ports, process.platform, resolve);
+    });
+    if (!result.ok) throw invalid(`the storage directory cannot be used: ${result.error.message}`);
+    const { mode, rounds } = result.value;
+    this.#syncMode = mode;
+    const slowestMs = rounds[mode]?.slowestMs ?? 0;
+    const medianMs = rounds[mode]?.medianMs ?? 0;
+    this.#logger.info("disk.measured", { mode, medianMs, slowestMs });
+    if (slowestMs * 5 <= this.#config.electionTimeoutMs) return;
+    const advice =
+      "raise --election-timeout-ms, or the leader may change whenever the disk is slow";
+    this.#logger.warn("disk.slow", { slowestMs, advice });
+  }
+
   /** Waits until the directory was opened or refused. */
   async #engineOpened(): Promise<void> {
     while (this.#engine.phase === "opening") {
@@ -347,14 +371,16 @@ class ServerNode implements RunningServer {
   /** Waits until another node leads, or there is none to wait for. */
   async #successorFound(limitMs: number): Promise<void> {
     const until = performance.now() + limitMs;
-    const alone = this.#config.peers.length === 1;
+    const me = this.#config.nodeId;
+    const others = this.#config.peers.filter((peer) => peer.id !== me);
+    const alone = (): boolean => !others.some((peer) => this.#transport.isUp(nodeId(peer.id)));
     const leads = (): boolean => this.#engine.replica(CATALOGUE)?.isLeader === true;
-    if (alone || !leads()) return;
+    if (!leads()) return;
     const settled = (): boolean => {
       const role = this.#engine.replica(CATALOGUE)?.role;
       return role === undefined || (role.role !== "leader" && role.leader !== 0);
     };
-    while (!settled() && performance.now() < until) {
+    while (!settled() && !alone() && performance.now() < until) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }

@@ -115,6 +115,7 @@ export class SimCluster {
           cacheBytesMax: this.#options.cacheBytesMax ?? 64 * 1024,
         },
         walSegmentBytes: this.#options.walSegmentBytes ?? 256 * 1024,
+        walSyncMode: () => "dsync",
         requestTimeoutMs: this.#options.requestTimeoutMs ?? 5_000,
         callsMax: 10_000,
         clientUrl: () => `sim://${id}`,

@@ -37,10 +37,14 @@ export function startNode(node: PlannedNode, mainPath: string): NodeProcess {
   return watch(child, node, command);
 }
 
+/** Threads for a node's file work: the pool's size counts from the start of a process only. */
+const FILE_THREADS = "12";
+
 /** Our variables are for this process; a node of `dev` is configured by flags alone. */
 function childEnvironment(): NodeJS.ProcessEnv {
   const entries = Object.entries(process.env);
-  return Object.fromEntries(entries.filter(([name]) => !name.startsWith("KQUEUEY_")));
+  const inherited = entries.filter(([name]) => !name.startsWith("KQUEUEY_"));
+  return { UV_THREADPOOL_SIZE: FILE_THREADS, ...Object.fromEntries(inherited) };
 }
 
 function watch(child: ChildProcess, node: PlannedNode, command: readonly string[]): NodeProcess {
