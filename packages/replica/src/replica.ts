@@ -80,6 +80,8 @@ const ENTRY_BYTES_FULL = 256 * 1024;
 const ENTRY_OPERATIONS_FULL = 2_048;
 /** Rounds of one run; what is left waits for the next, so that I/O gets its turn. */
 const ROUNDS_MAX = 64;
+/** Entry data applied in one run: a node that catches up still answers its peers in between. */
+const APPLIED_BYTES_MAX = 2 * 1024 * 1024;
 
 export class Replica {
   readonly group: GroupId;
@@ -108,6 +110,8 @@ export class Replica {
   readonly #outcomes: { readonly pending: Pending; readonly outcome: Outcome }[] = [];
   #installing = false;
   #appliedTerm: Term;
+  /** Entry data applied in this run. */
+  #appliedBytes = 0;
 
   constructor(
     limits: ReplicaLimits,
@@ -294,7 +298,8 @@ export class Replica {
   run(nowMs: MonotonicMs, wallMs: WallTimeMs): boolean {
     this.#nowMs = nowMs;
     this.#wallMs = wallMs;
-    for (let round = 0; round < ROUNDS_MAX; round++) {
+    this.#appliedBytes = 0;
+    for (let round = 0; round < ROUNDS_MAX && this.#appliedBytes < APPLIED_BYTES_MAX; round++) {
       if (this.isLeader) this.#lead();
       const had = this.#raft.hasReady();
       if (had) this.#handle(this.#raft.ready());
@@ -457,6 +462,7 @@ export class Replica {
       this.#machine.skip(entry.index);
     }
     this.#appliedTerm = entry.term;
+    this.#appliedBytes += entry.data.length;
     if (entry.index % WATCH_EVERY_ENTRIES === 0) this.#compareState(entry.index);
   }
 

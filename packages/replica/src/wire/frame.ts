@@ -1,7 +1,8 @@
 /**
  * Frames between nodes, inside the transport's length prefix. Version 1.
  *
- *     raft      u8 1 · repeated { u16 group · u8 flags (1: from the leader) · u48 cluster time · u32 length · raft message }
+ *     raft      u8 1 · repeated {
+ *                 u16 group · u8 flags (1: from the leader) · u48 cluster time · u32 length · raft message }
  *     request   u8 2 · u53 serial · u16 group · u32 ms the sender still waits · engine request
  *     reply     u8 3 · u53 serial · engine reply
  *     cancel    u8 4 · u53 serial
