@@ -21,7 +21,10 @@ export interface MessageHistory {
   readonly deliveries: DeliverySeen[];
   /** Tokens whose tombstone was reported effective. */
   readonly tombstoned: number[];
-  /** Tokens given back, extended or of a tombstone whose answer was not seen: their lease's end is not the deadline seen. */
+  /**
+   * Tokens given back, extended or of a tombstone whose answer was not seen: their lease's end is not the
+   * deadline seen.
+   */
   readonly changed: Set<number>;
 }
 

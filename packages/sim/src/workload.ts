@@ -1,5 +1,4 @@
 /** Clients of a simulated cluster: they send, receive, work and send tombstones, and write down what they saw. */
-import type { NodeId } from "@kqueuey/base";
 import { ByteWriter, decodeUtf8, encodeUtf8, must, type Prng, wallTime } from "@kqueuey/base";
 import type { GrantedOutcome, QueueId, RequestId } from "@kqueuey/queue";
 import {
@@ -265,9 +264,4 @@ export class Workload {
     const hash = Uint8Array.from({ length: 16 }, () => this.#random.nextU32() & 0xff);
     return { kind: "hash", hash };
   }
-}
-
-/** Nodes other than `id`. */
-export function othersOf(cluster: SimCluster, id: NodeId): NodeId[] {
-  return cluster.ids.filter((other) => other !== id);
 }
