@@ -137,7 +137,7 @@ export default {
       from: {
         orphan: true,
         path: "^packages/",
-        pathNot: `/src/(index|main|[^/]*worker[^/]*)\\.ts$|/src/gen/|${TEST}|\\.d\\.ts$`,
+        pathNot: `/bin/|/src/(index|main|[^/]*worker[^/]*)\\.ts$|/src/gen/|${TEST}|\\.d\\.ts$`,
       },
       to: {},
     },

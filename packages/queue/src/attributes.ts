@@ -77,7 +77,10 @@ export function changeAttributes(
   return { ...attributes, ...changes };
 }
 
-/** Writes changes; all attributes are changes too. Values out of range are the caller's fault and read back as malformed. */
+/**
+ * Writes changes; all attributes are changes too. Values out of range are the caller's fault and read back
+ * as malformed.
+ */
 export function encodeAttributes(writer: ByteWriter, changes: QueueAttributeChanges): void {
   let mask = 0;
   NUMBERS.forEach(([name], bit) => {

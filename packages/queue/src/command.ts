@@ -98,7 +98,10 @@ export interface LeasesCommand extends QueueCommand {
   readonly leases: readonly LeaseReference[];
 }
 
-/** For extensions (the lease then lasts `ms` from now; 0 releases) and releases (available after `ms`): 1 … 1,000 leases. */
+/**
+ * For extensions (the lease then lasts `ms` from now; 0 releases) and releases (available after `ms`):
+ * 1 … 1,000 leases.
+ */
 export interface TimedLeasesCommand extends QueueCommand {
   readonly leases: readonly (LeaseReference & { readonly ms: number })[];
 }

@@ -318,7 +318,7 @@ export function plain(outcome: Outcome): PlainOutcome {
   return Object.fromEntries(
     Object.entries(outcome).map(([name, value]) => [
       name,
-      ArrayBuffer.isView(value) ? Array.from(value as unknown as ArrayLike<number>) : value,
+      ArrayBuffer.isView(value) ? Object.values(value) : value,
     ]),
   );
 }

@@ -125,7 +125,10 @@ export interface Delivery {
 /** What became of a tombstone, an extension or a release. */
 export type ReceiptResult =
   | { readonly ok: true; readonly effective: true }
-  /** A well-formed handle whose lease is over; nothing was changed. `reason`: gone (already deleted), stale (held by another). */
+  /**
+   * A well-formed handle whose lease is over; nothing was changed. `reason`: gone (already deleted), stale
+   * (held by another).
+   */
   | { readonly ok: true; readonly effective: false; readonly reason: "gone" | "stale" }
   | { readonly ok: false; readonly error: KQueueyError };
 

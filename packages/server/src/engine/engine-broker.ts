@@ -380,7 +380,7 @@ function sizeOf(messages: readonly SendMessage[]): number {
 }
 
 function receiptResult(outcome: SettledOutcome, ordinal: number): ReceiptResult {
-  switch (outcome.results[ordinal]) {
+  switch (outcome.results[ordinal] ?? SETTLED.stale) {
     case SETTLED.ok:
       return { ok: true, effective: true };
     case SETTLED.gone:

@@ -6,7 +6,10 @@ import { receiptHandleIsInvalid, type SqsError } from "./errors.ts";
 import { requiredText } from "./input.ts";
 import { queueNameOf } from "./queue-url.ts";
 
-/** DeleteMessage. A message that is gone, or held by another now, is a success too: nothing is left to do, or nothing is done. */
+/**
+ * DeleteMessage. A message that is gone, or held by another now, is a success too: nothing is left to do, or
+ * nothing is done.
+ */
 export const deleteMessage: SqsAction = async (call, input) => {
   const queue = queueNameOf(input);
   const handle = requiredText(input, "ReceiptHandle");

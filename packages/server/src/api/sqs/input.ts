@@ -58,7 +58,10 @@ export function textList(input: Members, name: string): readonly string[] {
   throw wrongKind(name, "a list of strings");
 }
 
-/** A map of texts, in the order of the request; numbers and booleans become texts, as hand-written clients send them. */
+/**
+ * A map of texts, in the order of the request; numbers and booleans become texts, as hand-written clients
+ * send them.
+ */
 export function textMap(input: Members, name: string): ReadonlyMap<string, string> {
   const texts = new Map<string, string>();
   const value = member(input, name);

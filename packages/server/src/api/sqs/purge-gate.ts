@@ -22,7 +22,10 @@ export class PurgeGate {
     this.#nowMs = nowMs;
   }
 
-  /** Notes a purge that begins; throws PurgeQueueInProgress within 60 s of another. A retry of the same request passes. */
+  /**
+   * Notes a purge that begins; throws PurgeQueueInProgress within 60 s of another. A retry of the same request
+   * passes.
+   */
   enter(queue: string, requestId: string | undefined): void {
     const nowMs = this.#nowMs();
     const last = this.#purges.get(queue);
