@@ -29,6 +29,8 @@ export interface Faults {
   readonly lossPermille: number;
   readonly duplicatePermille: number;
   readonly crashPermille: number;
+  /** Of the votes and acknowledgements, those whose sender crashes right after and starts again. */
+  readonly bouncePermille: number;
   readonly wipePermille: number;
   readonly restorePermille: number;
   readonly membershipPermille: number;
@@ -43,8 +45,6 @@ export interface Faults {
 export interface ScheduleOptions {
   readonly seed: number;
   readonly steps: number;
-  /** Changes the disk that a node restarts from: for planted bugs. */
-  readonly onRestart?: (disk: Disk) => void;
 }
 
 /** What a run did, so that a test can tell a storm from a breeze. */
@@ -90,6 +90,8 @@ export class Schedule {
   readonly #config: Omit<RaftConfig, "id">;
   readonly #cut = new Set<NodeId>();
   #flights: Flight[] = [];
+  /** Has just promised something and will now crash. */
+  #bouncing: NodeId | undefined;
   #transfers: Transfer[] = [];
   #nowMs = 1_000;
   #proposals = 0;
@@ -153,6 +155,10 @@ export class Schedule {
   }
 
   #send(message: RaftMessage): void {
+    const isPromise = message.kind === "vote-response" || message.kind === "append-accepted";
+    if (isPromise && this.#random.chance(this.#faults.bouncePermille, 1_000)) {
+      this.#bouncing = message.from;
+    }
     if (this.#random.chance(this.#faults.lossPermille, 1_000)) return;
     this.#flights.push({ message });
     // A full network loses the oldest.
@@ -161,6 +167,12 @@ export class Schedule {
 
   #step(): void {
     const random = this.#random;
+    if (this.#bouncing !== undefined) {
+      const node = this.#node(this.#bouncing);
+      this.#bouncing = undefined;
+      this.#crash(node);
+      this.#restart(node);
+    }
     const roll = random.between(1, 1_000);
     if (roll <= 500) this.#deliverOne();
     else if (roll <= 640) this.#finishOneWrite();
@@ -302,7 +314,6 @@ export class Schedule {
 
   #restart(node: SimNode): void {
     if (node.alive) return;
-    this.#options.onRestart?.(node.disk);
     node.start(this.#nowMs);
   }
 
@@ -452,7 +463,7 @@ export class Schedule {
     this.#cut.clear();
     this.#flights = [];
     for (const node of this.#nodes) this.#restart(node);
-    const quiet = { ...this.#faults, lossPermille: 0, duplicatePermille: 0 };
+    const quiet = { ...this.#faults, lossPermille: 0, duplicatePermille: 0, bouncePermille: 0 };
     Object.assign(this.#faults, quiet);
     const deadlineMs = this.#nowMs + 60_000;
     const before = this.#checker.committedIndex;
@@ -523,6 +534,7 @@ function drawFaults(random: Prng): Faults {
     lossPermille: level(200),
     duplicatePermille: level(300),
     crashPermille: level(300),
+    bouncePermille: level(200),
     wipePermille: level(150),
     restorePermille: level(300),
     membershipPermille: level(300),
