@@ -505,6 +505,23 @@ describe("stopping", () => {
     agent.destroy();
   });
 
+  test("a kept-alive connection ends after its last answer, not after the grace", async () => {
+    const entered = deferred();
+    const going = deferred();
+    // A handler of Node's own responses, which does not say "Connection: close".
+    const route = pathPrefix("/", (_request, response) => {
+      entered.resolve();
+      void going.promise.then(() => response.end("done"));
+    });
+    const { port, listener } = await start({ requests: [route] });
+    const exchange = exchangeBytes(port, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await entered.promise;
+    const stopped = listener.stop(60_000);
+    going.resolve();
+    await stopped;
+    expect(await exchange).toContain("done");
+  });
+
   test("what is left after the grace is cut", async () => {
     const entered = deferred();
     const { port, listener } = await start(

@@ -43,6 +43,9 @@ export function createListener(options: ListenerOptions, routes: Routes): Listen
   return new HttpListener(options, routes);
 }
 
+/** How often a listener that stops looks for connections that became idle. */
+const IDLE_SWEEP_MS = 50;
+
 class HttpListener implements Listener {
   readonly #options: ListenerOptions;
   readonly #limits: HttpLimits;
@@ -93,9 +96,15 @@ class HttpListener implements Listener {
       }, graceMs);
       this.#http1.close(() => {
         clearTimeout(cut);
+        clearInterval(sweep);
         resolve();
       });
       this.#http1WithoutUpgrades.close();
+      // Connections that are idle now are closed by that; those whose last answer is still to come, by this.
+      const sweep = setInterval(() => {
+        this.#http1.closeIdleConnections();
+        this.#http1WithoutUpgrades.closeIdleConnections();
+      }, IDLE_SWEEP_MS);
       for (const socket of this.#silent) socket.destroy();
       for (const session of this.#sessions) session.close();
     });
