@@ -6,17 +6,18 @@
  *   npm run bench -- --only throughput,latency --seconds 30 --json results.json
  */
 import { fork } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { createClient } from "@kqueuey/client";
 import { type Cluster, layOut } from "../../system-test/harness/cluster.ts";
 import type { Assignment, Measured } from "./assignment.ts";
-import { LoopProbe } from "./loop-probe.ts";
 import { describeMachine, residentMiB } from "./machine.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const SETTLE_MS = 5_000;
 const KINDS = ["throughput", "latency", "memory"] as const;
 
 const { values: flags } = parseArgs({
@@ -60,7 +61,11 @@ if (flags.json !== undefined) {
 }
 
 async function onCluster(measure: (cluster: Cluster) => Promise<void>): Promise<void> {
-  const cluster = await layOut();
+  const monitor = new URL("./loop-monitor.mjs", import.meta.url).href;
+  const cluster = await layOut({
+    flags: ["--wal-segment-bytes", "64MiB"],
+    env: (folder) => ({ NODE_OPTIONS: `--import ${monitor}`, LOOP_MONITOR_FOLDER: folder }),
+  });
   try {
     cluster.startAll();
     await cluster.leader();
@@ -89,6 +94,7 @@ async function measureThroughput(cluster: Cluster): Promise<void> {
     if (one.kind === "throughput") perSecond += (one.messages * 1_000) / one.tookMs;
   }
   show("throughput", Math.round(perSecond), "messages/s");
+  showStalls(cluster);
 }
 
 async function measureLatency(cluster: Cluster): Promise<void> {
@@ -105,20 +111,28 @@ async function measureLatency(cluster: Cluster): Promise<void> {
 
 async function measureMemory(cluster: Cluster): Promise<void> {
   console.log(`\n${configuration.waitingMessages} waiting messages (${bodiesSay})`);
-  const leader = await cluster.leader();
-  const probe = new LoopProbe(cluster.url(leader));
   const measured = await load(assign(cluster, "fill", {}));
   if (measured.kind !== "fill") throw new Error("the load process measured something else");
   if (measured.messages !== configuration.waitingMessages) {
     throw new Error(`${measured.messages} messages wait`);
   }
   show("fill", Math.round((measured.messages * 1_000) / measured.tookMs), "messages/s");
-  await pause(3_000);
+  // Checkpoints of the last messages are made in this time.
+  await pause(SETTLE_MS);
   for (const { id } of cluster.places) {
     const mib = residentMiB(cluster.program(id).pid);
     if (mib !== undefined) show(`residentNode${id}`, Math.round(mib), "MiB");
   }
-  show("longestHealthProbe", await probe.stop(), "ms");
+  showStalls(cluster);
+}
+
+/** The longest stall of each node's event loop since two seconds after its start, by its own measure. */
+function showStalls(cluster: Cluster): void {
+  for (const { id } of cluster.places) {
+    const file = join(cluster.folder, `loop-${cluster.program(id).pid}.json`);
+    const { longestMs } = JSON.parse(readFileSync(file, "utf8"));
+    show(`longestStallNode${id}`, Number(longestMs), "ms");
+  }
 }
 
 function assign(

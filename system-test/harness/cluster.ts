@@ -12,6 +12,8 @@ export interface ClusterOptions {
   readonly nodes?: number;
   /** Further flags of `serve`, the same for every node. */
   readonly flags?: readonly string[];
+  /** Variables of the nodes' environment, given the cluster's folder. */
+  readonly env?: (folder: string) => Readonly<Record<string, string>>;
 }
 
 /** Where one node is. */
@@ -43,12 +45,14 @@ export class Cluster {
   readonly folder: string;
   readonly places: readonly NodePlace[];
   readonly #flags: readonly string[];
+  readonly #env: Readonly<Record<string, string>>;
   readonly #programs = new Map<number, Program>();
 
   constructor(id: string, places: readonly NodePlace[], options: ClusterOptions, folder: string) {
     this.id = id;
     this.places = places;
     this.folder = folder;
+    this.#env = options.env?.(folder) ?? {};
     // The smallest log segments: what a test waits for is not their allocation.
     this.#flags = ["--wal-segment-bytes", "16MiB", ...(options.flags ?? [])];
   }
@@ -90,7 +94,10 @@ export class Cluster {
 
   /** Starts the process of node `id`. It may not be ready yet when this returns. */
   start(id: number): Program {
-    const program = new Program(["serve", ...this.flagsOf(id)], { cwd: this.folder });
+    const program = new Program(["serve", ...this.flagsOf(id)], {
+      cwd: this.folder,
+      env: this.#env,
+    });
     this.#programs.set(id, program);
     return program;
   }
