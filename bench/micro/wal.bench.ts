@@ -2,7 +2,7 @@
  * The log alone on this machine's disk: rounds a second and bytes a second, for several sizes and numbers
  * of appends in flight, and how fast a log is read back.
  *
- *     node --conditions=dev --import tsx bench/micro/wal.bench.ts [folder]
+ *     UV_THREADPOOL_SIZE=12 node --conditions=dev --import tsx bench/micro/wal.bench.ts [folder]
  */
 import fs from "node:fs";
 import os from "node:os";
@@ -19,9 +19,6 @@ import { nodeCrc32 } from "../../packages/server/src/node/crc32.ts";
 import { NodeDisk } from "../../packages/server/src/node/disk.ts";
 import { nodeRandom } from "../../packages/server/src/node/random.ts";
 import { measureSyncMode, type SyncMeasurement } from "../../packages/server/src/node/sync-mode.ts";
-import { enlargeThreadPool } from "../../packages/server/src/node/thread-pool.ts";
-
-enlargeThreadPool();
 
 const SECONDS = 3;
 const GROUP = groupId(0);

@@ -39,7 +39,8 @@ export class Program {
   ) {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("KQUEUEY_"));
     this.#child = spawn(process.execPath, [CLI, ...args], {
-      env: { ...Object.fromEntries(inherited), ...options.env },
+      // As kqueuey dev starts its nodes: enough threads for the log never to wait for other file work.
+      env: { UV_THREADPOOL_SIZE: "12", ...Object.fromEntries(inherited), ...options.env },
       stdio: ["pipe", "pipe", "pipe"],
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });

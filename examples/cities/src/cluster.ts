@@ -56,6 +56,8 @@ export class DemoCluster {
     ];
     const log = createWriteStream(join(this.#folder, `node-${id}.log`), { flags: "a" });
     const child = spawn(process.execPath, [CLI, "serve", ...flags], {
+      // Enough threads for the log never to wait for other file work, as kqueuey dev does it.
+      env: { UV_THREADPOOL_SIZE: "12", ...process.env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     child.stdout.pipe(log);
