@@ -73,7 +73,10 @@ function configPage(): string {
     "storageDirectory: /var/lib/kqueuey",
     "```",
     "",
-    "Lengths of time take `ms`, `s`, `m`, `h`; sizes take `KiB`, `MiB`, `GiB`.",
+    "Lengths of time take `ms`, `s`, `m`, `h`, `d`; sizes take `B`, `KiB`, `MiB`, `GiB`.",
+    "",
+    "One setting is Node's own: start the process with `UV_THREADPOOL_SIZE=12` or more in its environment,",
+    "so that the log never waits for a thread. `kqueuey dev` does it for its nodes.",
     "",
     describeConfig(),
   ]
