@@ -152,9 +152,9 @@ export function grantedOutcome(
     entries: new Float64Array(buffer, wide, count),
     tokens: new Float64Array(buffer, wide * 2, count),
     deadlines: new Float64Array(buffer, wide * 3, count),
+    receiveCounts: new Uint32Array(buffer, wide * 5 + count * 4, count),
     firstReceived: new Float64Array(buffer, wide * 4, count),
     offsets: new Uint32Array(buffer, wide * 5, count),
-    receiveCounts: new Uint32Array(buffer, wide * 5 + count * 4, count),
   };
   let moved = false;
   for (let i = 0; i < count; i++) {
