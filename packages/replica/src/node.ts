@@ -168,7 +168,11 @@ export class NodeEngine {
   }
 
   onPeerUp(peer: NodeId, channel: Channel): void {
-    if (channel === "main") this.#later(() => this.#greet(peer));
+    if (channel !== "main") return;
+    this.#later(() => {
+      this.#greet(peer);
+      this.#tellStatus([peer]);
+    });
   }
 
   onPeerDown(peer: NodeId, channel: Channel): void {
@@ -373,12 +377,14 @@ export class NodeEngine {
     }
     if (this.#nowMs < this.#nextStatusMs) return;
     this.#nextStatusMs = this.#nowMs + STATUS_EVERY_MS;
+    this.#tellStatus(this.#others());
+    if (phase.kind === "greeting") for (const peer of this.#others()) this.#greet(peer);
+  }
+
+  #tellStatus(peers: readonly NodeId[]): void {
     const { role, term: at, applied, clientUrl } = this.#ownReport();
     const frame = controlFrame({ kind: "status", role, term: at, applied, clientUrl });
-    for (const peer of this.#others()) {
-      this.#ports.net.send(peer, "main", frame);
-      if (phase.kind === "greeting") this.#greet(peer);
-    }
+    for (const peer of peers) this.#ports.net.send(peer, "main", frame);
   }
 
   #receive(from: NodeId, channel: Channel, frame: Frame): void {
@@ -442,6 +448,7 @@ export class NodeEngine {
       randomBytes: (count) => this.#ports.randomBytes(count),
       roleChanged: (state) => {
         this.#events.roleChanged(group, state);
+        this.#tellStatus(this.#others());
         this.#router.leaderChanged();
         this.#ports.wake();
       },
