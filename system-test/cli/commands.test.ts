@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Cluster } from "../harness/cluster.ts";
+import { until } from "../harness/condition.ts";
 import { startCluster } from "../harness/fixture.ts";
 import { Program } from "../harness/node-process.ts";
 import { at, listAt, numberAt, textAt } from "../harness/rpc.ts";
@@ -91,7 +92,14 @@ test("messages: send in three ways, poll, extend, release, ack", async () => {
 test("the cluster's status, and what happens when nobody is there", async () => {
   const cluster = await startCluster();
   const run = commands(cluster);
-  const status = parse((await run(["cluster", "status", "--json"])).stdout);
+  // A node learns of the others' progress from what they tell it twice a second.
+  const status = await until(
+    async () => {
+      const told = parse((await run(["cluster", "status", "--json"])).stdout);
+      return listAt(told, "nodes").every((node) => numberAt(node, "appliedIndex") > 0) && told;
+    },
+    { what: "a status of three nodes that have applied something" },
+  );
   expect(textAt(status, "clusterId")).toBe(cluster.id);
   expect(numberAt(status, "leader")).toBe(await cluster.leader());
   const nodes = listAt(status, "nodes");
@@ -103,7 +111,6 @@ test("the cluster's status, and what happens when nobody is there", async () => 
       peerAddress: `127.0.0.1:${place.peerPort}`,
       healthy: true,
     });
-    expect(numberAt(node, "appliedIndex")).toBeGreaterThan(0);
   }
   await Promise.all(cluster.running.map((id) => cluster.kill(id)));
   const alone = await run(["queue", "list", "--timeout", "2s", "--json"]);
