@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { Cluster } from "../harness/cluster.ts";
-import { until, until } from "../harness/condition.ts";
+import { until } from "../harness/condition.ts";
 import { startCluster } from "../harness/fixture.ts";
 import { Program } from "../harness/node-process.ts";
 import { at, listAt, numberAt, textAt } from "../harness/rpc.ts";
