@@ -18,6 +18,7 @@ describe("text", () => {
         expect(whole.map(() => reader.text())).toEqual(whole);
         expect(reader.ok && reader.remaining === 0).toBe(true);
       }),
+      { numRuns: 30 },
     );
   });
 
