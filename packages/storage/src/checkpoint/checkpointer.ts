@@ -161,7 +161,9 @@ export class Checkpointer {
   /** Gives up what is running without a completion: the store was closed or replaced. */
   stop(): void {
     this.#stopped = true;
-    this.#run?.source?.endCheckpoint(false);
+    const run = this.#run;
+    // One that was published has ended for its source already; only its old entries are still let go.
+    if (run !== undefined && run.phase !== "settle") run.source?.endCheckpoint(false);
     this.#run = undefined;
   }
 
