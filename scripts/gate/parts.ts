@@ -43,6 +43,19 @@ export const STATIC_PARTS: readonly Part[] = [
   ]),
 ];
 
+/**
+ * Whole clusters under virtual time. Each seed runs twice and must make the same trace. 1 and 3 are a cluster of
+ * three and one of five; 2 once stopped a node that installed a snapshot while a checkpoint settled.
+ */
+export const SIMULATION: Part = {
+  name: "simulation",
+  steps: ["1", "2", "3"].map((seed) => [
+    ...["--conditions=dev", "--import", "tsx", "packages/sim/src/main.ts"],
+    ...["--seed", seed, "--twice"],
+  ]),
+  timeoutMs: 5 * MINUTE_MS,
+};
+
 /** Unit, script and property tests. Reports go to `folder`. */
 export function fastTests(folder: string): Part {
   return vitestPart("unit, script and property tests", {
