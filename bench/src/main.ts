@@ -94,7 +94,7 @@ async function measureThroughput(cluster: Cluster): Promise<void> {
     if (one.kind === "throughput") perSecond += (one.messages * 1_000) / one.tookMs;
   }
   show("throughput", Math.round(perSecond), "messages/s");
-  showStalls(cluster);
+  await showStalls(cluster);
 }
 
 async function measureLatency(cluster: Cluster): Promise<void> {
@@ -123,15 +123,20 @@ async function measureMemory(cluster: Cluster): Promise<void> {
     const mib = residentMiB(cluster.program(id).pid);
     if (mib !== undefined) show(`residentNode${id}`, Math.round(mib), "MiB");
   }
-  showStalls(cluster);
+  await showStalls(cluster);
 }
 
-/** The longest stall of each node's event loop since two seconds after its start, by its own measure. */
-function showStalls(cluster: Cluster): void {
-  for (const { id } of cluster.places) {
+/**
+ * The longest stall of each node's event loop since two seconds after its start, by its own measure,
+ * and what of the longest turn was work: with more processes than processors a turn also waits for one.
+ */
+async function showStalls(cluster: Cluster): Promise<void> {
+  for (const { id, clientUrl } of cluster.places) {
     const file = join(cluster.folder, `loop-${cluster.program(id).pid}.json`);
     const { longestMs } = JSON.parse(readFileSync(file, "utf8"));
     show(`longestStallNode${id}`, Number(longestMs), "ms");
+    const { longestTurn } = JSON.parse(await (await fetch(`${clientUrl}/healthz`)).text());
+    show(`longestTurnWorkNode${id}`, Number(longestTurn.cpuMs), "ms");
   }
 }
 

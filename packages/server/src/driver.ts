@@ -8,6 +8,18 @@ import type { Clock } from "@kqueuey/base";
 /** How often the engine is told the time when nothing else happens, ms. */
 const TICK_MS = 10;
 
+/** Over how long the longest turn is looked for, at least. */
+const TURN_WINDOW_MS = 60_000;
+
+/** How long the event loop was held by one turn of the engine. */
+export interface LongestTurn {
+  readonly wallMs: number;
+  /** What of it was work of this process; the rest is waiting for a processor. At most `wallMs`. */
+  readonly cpuMs: number;
+}
+
+const NO_TURN: LongestTurn = { wallMs: 0, cpuMs: 0 };
+
 /** What the driver drives. */
 export interface Driven {
   /** Works off everything that arrived, with the clocks' values of now. */
@@ -23,6 +35,10 @@ export class Driver {
   #stopped = false;
   #lastTickMs = 0;
   #longestGapMs = 0;
+  /** The longest turns of the current and of the previous window. */
+  #turns: LongestTurn = NO_TURN;
+  #olderTurns: LongestTurn = NO_TURN;
+  #windowEndsMs = 0;
 
   /** `onCrash` is told of an error that the engine threw: a broken assertion, after which it must not run again. */
   constructor(clock: Clock, onCrash: (error: unknown) => void) {
@@ -62,14 +78,41 @@ export class Driver {
     this.wake();
   }
 
+  /** The engine's longest turn of the last one to two minutes. */
+  get longestTurn(): LongestTurn {
+    return {
+      wallMs: Math.max(this.#turns.wallMs, this.#olderTurns.wallMs),
+      cpuMs: Math.max(this.#turns.cpuMs, this.#olderTurns.cpuMs),
+    };
+  }
+
   readonly #run = (): void => {
     this.#scheduled = false;
     if (this.#stopped || this.#driven === undefined) return;
+    const beganMs = this.#clock.monotonicMs();
+    const began = process.cpuUsage();
     try {
-      this.#driven.run(this.#clock.monotonicMs(), this.#clock.nowMs());
+      this.#driven.run(beganMs, this.#clock.nowMs());
+      this.#measure(beganMs, process.cpuUsage(began));
     } catch (error) {
       this.stop();
       this.#onCrash(error);
     }
   };
+
+  #measure(beganMs: number, cpu: NodeJS.CpuUsage): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs >= this.#windowEndsMs) {
+      this.#olderTurns = this.#turns;
+      this.#turns = NO_TURN;
+      this.#windowEndsMs = nowMs + TURN_WINDOW_MS;
+    }
+    const wallMs = nowMs - beganMs;
+    const cpuMs = Math.min(wallMs, (cpu.user + cpu.system) / 1_000);
+    if (wallMs <= this.#turns.wallMs && cpuMs <= this.#turns.cpuMs) return;
+    this.#turns = {
+      wallMs: Math.max(wallMs, this.#turns.wallMs),
+      cpuMs: Math.max(cpuMs, this.#turns.cpuMs),
+    };
+  }
 }

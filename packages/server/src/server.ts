@@ -244,7 +244,11 @@ class ServerNode implements RunningServer {
     const { clientListen, connectionsMax, requestBodyBytesMax, nodeId: id } = this.#config;
     const logger = this.#logger;
     const health = createHealthHandlers(
-      { nodeId: id, unreadyReason: () => this.#unreadyReason() },
+      {
+        nodeId: id,
+        unreadyReason: () => this.#unreadyReason(),
+        longestTurn: () => this.#driver.longestTurn,
+      },
       broker,
     );
     const sqs = createSqsApi({

@@ -8,7 +8,14 @@ import { createHealthHandlers } from "./health.ts";
 function setUp() {
   const broker = new MemoryBroker(new ManualClock());
   let reason: string | undefined;
-  const handlers = createHealthHandlers({ nodeId: 7, unreadyReason: () => reason }, broker);
+  const handlers = createHealthHandlers(
+    {
+      nodeId: 7,
+      unreadyReason: () => reason,
+      longestTurn: () => ({ wallMs: 3.4567, cpuMs: 1 }),
+    },
+    broker,
+  );
   const get = async (path: string, method = "GET"): Promise<PlainResponse> => {
     const request = {
       method,
@@ -40,7 +47,11 @@ describe("the probes", () => {
     const { get } = setUp();
     const response = await get("/healthz");
     expect(response.status).toBe(200);
-    expect(bodyOf(response)).toEqual({ status: "ok", nodeId: 7 });
+    expect(bodyOf(response)).toEqual({
+      status: "ok",
+      nodeId: 7,
+      longestTurn: { wallMs: 3.46, cpuMs: 1 },
+    });
   });
 
   it("say whether requests may come, and why not", async () => {

@@ -11,6 +11,8 @@ export interface NodeHealth {
   readonly nodeId: number;
   /** Why requests should go elsewhere (starting, no leader, stopping); undefined when they may come. */
   unreadyReason(): string | undefined;
+  /** The engine's longest turn of the last one to two minutes, ms: on the clock, and of processor time. */
+  longestTurn(): { readonly wallMs: number; readonly cpuMs: number };
 }
 
 /** The handlers by path. */
@@ -19,7 +21,7 @@ export function createHealthHandlers(
   broker: Broker,
 ): ReadonlyMap<string, PlainHandler> {
   return new Map([
-    ["/healthz", readOnly(async () => json(200, { status: "ok", nodeId: health.nodeId }))],
+    ["/healthz", readOnly(async () => liveness(health))],
     ["/readyz", readOnly(async () => readiness(health))],
     ["/clusterz", readOnly((request) => clusterStatus(broker, request))],
   ]);
@@ -38,6 +40,15 @@ function readOnly(answer: (request: PlainRequest) => Promise<PlainResponse>): Pl
       };
     },
   };
+}
+
+function liveness(health: NodeHealth): PlainResponse {
+  const { wallMs, cpuMs } = health.longestTurn();
+  const longestTurn = {
+    wallMs: Math.round(wallMs * 100) / 100,
+    cpuMs: Math.round(cpuMs * 100) / 100,
+  };
+  return json(200, { status: "ok", nodeId: health.nodeId, longestTurn });
 }
 
 function readiness(health: NodeHealth): PlainResponse {
