@@ -209,13 +209,23 @@ class Run {
     this.#failed.add(id);
     this.#restart(id);
     const look = (): void => {
-      const status = this.#cluster.replica(id)?.raft.status();
-      const member = status?.membership.members.find((each) => each.id === id);
-      const back = status !== undefined && !status.probation && member?.role === "voter";
+      const back = this.#isTakenIn(id);
       if (back || this.#over) this.#failed.delete(id);
       else this.#cluster.world.schedule(50, look);
     };
     this.#cluster.world.schedule(50, look);
+  }
+
+  /** Whether the leader counts the node again: its own word is not enough, since it forgot who is a member. */
+  #isTakenIn(id: NodeId): boolean {
+    const cluster = this.#cluster;
+    const own = cluster.replica(id)?.raft.status();
+    const leader = cluster.leader();
+    const theirs = leader === undefined ? undefined : cluster.replica(leader)?.raft.status();
+    if (own === undefined || theirs === undefined || own.probation) return false;
+    const member = theirs.membership.members.find((each) => each.id === id);
+    const counted = member?.role === "voter" && member.incarnation === own.incarnation;
+    return counted && theirs.membershipCommitted && own.durable >= theirs.commit;
   }
 
   #powerCut(): void {
