@@ -79,6 +79,7 @@ test("every message is stored once and handled, whatever fails on the way", asyn
         await client.close();
       },
     ),
-    { numRuns: 60 },
+    // A run takes milliseconds: one that hangs is a failure, with its faults for the report.
+    { numRuns: 3000, timeout: 20_000 },
   );
 });

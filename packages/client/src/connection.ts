@@ -31,6 +31,8 @@ const PING_BUSY_MS = 2_000;
 const PING_IDLE_MS = 15_000;
 /** A ping that is not answered within this time: the connection is dead. */
 const PONG_MS = 4_000;
+/** How long a node that said it goes away may take to finish what it has in hand. */
+const GOING_MS = 15_000;
 /** Cancelled calls whose late answer is still of interest. */
 const ABANDONED_MAX = 1_024;
 /** Bytes that the host may hold unsent before the connection takes no more calls. */
@@ -75,7 +77,8 @@ export class Connection {
   readonly #calls = new Map<number, AnswerSink>();
   readonly #abandoned = new Map<number, LateAnswer | undefined>();
   #state: "connecting" | "ready" | "closed" = "connecting";
-  #goingAway = false;
+  /** When the node said that it goes away. */
+  #goingSinceMs: number | undefined;
   #nextId = 1;
   #maxInFlight = REQUESTS_IN_FLIGHT_MAX;
   #cancelTimer: () => void;
@@ -107,7 +110,7 @@ export class Connection {
 
   /** Whether calls may be made. */
   get usable(): boolean {
-    return this.#state === "ready" && !this.#goingAway;
+    return this.#state === "ready" && this.#goingSinceMs === undefined;
   }
 
   get closed(): boolean {
@@ -220,7 +223,7 @@ export class Connection {
         return;
       case FRAME_KIND.goAway: {
         const { leaderUrl } = fromBinary(StreamGoAwaySchema, bytes.subarray(payloadStart));
-        this.#goingAway = true;
+        this.#goingSinceMs ??= this.#transport.timers.nowMs();
         this.#events.goingAway(this, leaderUrl);
         return;
       }
@@ -273,6 +276,11 @@ export class Connection {
     const nowMs = this.#transport.timers.nowMs();
     // When this process itself stood still, what the node sent is still unread: judge at the next turn.
     const stoodStill = nowMs - this.#lastWatchMs > WATCH_MS * 2;
+    if (this.#hasGone(nowMs)) {
+      // It need not wait for the node, which may have changed its mind: a new connection shows.
+      this.#close("the node said that it goes away");
+      return;
+    }
     if (!stoodStill) {
       const pingedMs = this.#pingSentMs;
       if (pingedMs !== undefined && nowMs - pingedMs >= PONG_MS) {
@@ -283,6 +291,13 @@ export class Connection {
       if (pingedMs === undefined && nowMs - this.#lastReceivedMs >= patience) this.#ping();
     }
     this.#watchLater();
+  }
+
+  /** Nothing is left that a node which goes away could still answer, or it had its time. */
+  #hasGone(nowMs: number): boolean {
+    if (this.#goingSinceMs === undefined) return false;
+    const idle = this.#calls.size === 0 && this.#abandoned.size === 0;
+    return idle || nowMs - this.#goingSinceMs >= GOING_MS;
   }
 
   #ping(): void {

@@ -175,6 +175,16 @@ describe("leaders", () => {
     await queue.send("b");
     expect(requests.map(({ nodeId }) => nodeId)).toEqual([1, 2]);
   });
+
+  test("nodes that all said so, and stayed, are used again", async () => {
+    const { cluster, queue } = await start();
+    await queue.send("a");
+    for (const each of cluster.nodes) each.goAway("maintenance");
+    await cluster.settle();
+    const sent = queue.send("b");
+    await cluster.advance(5_000);
+    expect((await sent).sequence).toBe(2);
+  });
 });
 
 describe("connections", () => {

@@ -89,5 +89,5 @@ export type {
 } from "./outcome.ts";
 export { SETTLED } from "./outcome.ts";
 export type { Base64Url, Grant, Mac, Receipt, ReceiptDecode } from "./receipt.ts";
-export { decodeReceipt, encodeReceipt, grantMac } from "./receipt.ts";
+export { decodeReceipt, encodeGrantReceipts, grantMac } from "./receipt.ts";
 export type { CheckpointPart, CheckpointUnit } from "./units.ts";

@@ -4,10 +4,18 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fencingToken, queueId, sequence } from "./ids.ts";
 import { messageId } from "./message-id.ts";
-import { decodeReceipt, encodeReceipt, grantMac, type Mac, type Receipt } from "./receipt.ts";
+import { decodeReceipt, encodeGrantReceipts, grantMac, type Mac, type Receipt } from "./receipt.ts";
 
 const key = new Uint8Array(32).fill(5);
 const mac: Mac = (bytes) => createHmac("sha256", key).update(bytes).digest();
+
+/** The handle of one message of its grant. */
+function encodeReceipt(receipt: Receipt, mac16: Uint8Array): string {
+  const sequences = Float64Array.of(receipt.sequence);
+  const tokens = Float64Array.of(receipt.token);
+  const [handle = ""] = encodeGrantReceipts(receipt, { count: 1, sequences, tokens }, { mac16 });
+  return handle;
+}
 
 const receipts: fc.Arbitrary<Receipt> = fc
   .record({

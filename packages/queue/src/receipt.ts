@@ -55,18 +55,35 @@ export function grantMac(grant: Grant, mac: Mac): Uint8Array {
 /** Bytes of the handle being made: text is made of them before anybody else gets to run. */
 const scratch = new Uint8Array(RECEIPT_BYTES);
 
-/** A handle of 55 characters of base64url. `mac16` is the grant's `grantMac`. */
-export function encodeReceipt(
-  receipt: Receipt,
-  mac16: Uint8Array,
-  base64: Base64Url = BASE64_URL,
-): string {
-  writeGrant(scratch, receipt);
-  writeNumber(scratch, GRANT_BYTES, { value: receipt.sequence, bytes: 6 });
-  const offset = receipt.token - receipt.grantFirst;
-  writeNumber(scratch, GRANT_BYTES + 6, { value: offset, bytes: 2 });
-  scratch.set(mac16, GRANT_BYTES + 8);
-  return base64.encode(scratch);
+/**
+ * The handles of a grant's messages, in its order: 55 characters of base64url each. `mac16` is the
+ * grant's `grantMac`; the first `count` elements of the columns count.
+ */
+export function encodeGrantReceipts(
+  grant: Grant,
+  messages: {
+    readonly count: number;
+    readonly sequences: Float64Array;
+    readonly tokens: Float64Array;
+  },
+  tools: { readonly mac16: Uint8Array; readonly base64?: Base64Url },
+): string[] {
+  writeGrant(scratch, grant);
+  scratch.set(tools.mac16, GRANT_BYTES + 8);
+  const base64 = tools.base64 ?? BASE64_URL;
+  const handles: string[] = [];
+  for (let i = 0; i < messages.count; i++) {
+    let sequenceNumber = messages.sequences[i] ?? 0;
+    for (let at = GRANT_BYTES; at < GRANT_BYTES + 6; at++) {
+      scratch[at] = sequenceNumber & 0xff;
+      sequenceNumber = Math.floor(sequenceNumber / 0x100);
+    }
+    const offset = (messages.tokens[i] ?? 0) - grant.grantFirst;
+    scratch[GRANT_BYTES + 6] = offset & 0xff;
+    scratch[GRANT_BYTES + 7] = offset >>> 8;
+    handles.push(base64.encode(scratch));
+  }
+  return handles;
 }
 
 /** Reads a handle; not ok for anything that this cluster did not make. Never throws. */

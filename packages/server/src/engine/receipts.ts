@@ -3,15 +3,23 @@ import { createHmac } from "node:crypto";
 import { equalBytes, type GroupId } from "@kqueuey/base";
 import { KQueueyError } from "@kqueuey/contract";
 import type { Base64Url, GrantedOutcome, Mac, QueueId, Receipt } from "@kqueuey/queue";
-import { decodeReceipt, encodeReceipt, fencingToken, grantMac, sequence } from "@kqueuey/queue";
+import { decodeReceipt, encodeGrantReceipts, fencingToken, grantMac } from "@kqueuey/queue";
 
 /** The part of a MAC that receipts carry. */
 const MAC_BYTES = 16;
 
+let viewed: { readonly bytes: Uint8Array; readonly view: Buffer } | undefined;
+
 /** The host's own, which is many times faster; it reads more than it should, so texts are checked first. */
 const BASE64: Base64Url = {
-  encode: (bytes) =>
-    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64url"),
+  encode: (bytes) => {
+    // The queue encodes from one buffer again and again: one view of it will do.
+    if (viewed?.bytes !== bytes) {
+      const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      viewed = { bytes, view };
+    }
+    return viewed.view.toString("base64url");
+  },
   decode: (text) => {
     const bytes = /^[A-Za-z0-9_-]*$/.test(text) ? Buffer.from(text, "base64url") : undefined;
     return bytes?.toString("base64url") === text ? bytes : undefined;
@@ -40,13 +48,7 @@ export class Receipts {
     const grantFirst = fencingToken(grant.grantFirst);
     const whole = { group, queueId: grant.queueId, grantFirst, grantCount: grant.grantCount };
     const mac = grantMac(whole, this.#mac);
-    const handles: string[] = [];
-    for (let i = 0; i < grant.count; i++) {
-      const at = sequence(grant.sequences[i] ?? 0);
-      const token = fencingToken(grant.tokens[i] ?? 0);
-      handles.push(encodeReceipt({ ...whole, sequence: at, token }, mac, BASE64));
-    }
-    return handles;
+    return encodeGrantReceipts(whole, grant, { mac16: mac, base64: BASE64 });
   }
 
   /** What the handle names, or RECEIPT_INVALID when this cluster did not make it for this queue. */
