@@ -5,7 +5,7 @@
  *     u32 length of everything after the first 8 bytes
  *     u32 CRC-32 of everything after the first 8 bytes, computed by the edge, checked when read from disk
  *     u48 sent at, wall-clock ms
- *     16 bytes MD5 of the body
+ *     16 bytes MD5 of the body, or zeroes when the API it came by shows none
  *     u8  flags: bit 0, a trace header is there
  *     text sender · [text trace header] · varint count · that many (text name, text type, blob value)
  *     the body, to the end
@@ -29,7 +29,7 @@ export interface BodyAttribute {
 
 export interface BodyRecord {
   readonly sentAtMs: WallTimeMs;
-  /** 16 bytes. */
+  /** 16 bytes; zeroes when nobody has computed it. */
   readonly bodyMd5: Uint8Array;
   readonly sender: string;
   readonly traceHeader: string | undefined;

@@ -94,7 +94,7 @@ export interface ReceivedMessage {
   readonly receiptHandle: string;
   readonly body: Uint8Array;
   /** MD5 of the body, 16 bytes, where the broker kept it: saves the API from computing it again. */
-  readonly bodyMd5?: Uint8Array;
+  readonly bodyMd5?: Uint8Array | undefined;
   readonly attributes: readonly MessageAttribute[];
   readonly traceHeader: string | undefined;
   readonly sender: string;

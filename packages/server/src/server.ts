@@ -234,7 +234,6 @@ class ServerNode implements RunningServer {
       clusterId: this.#config.clusterId,
       peerAddresses,
       crc32: nodeCrc32,
-      digests: nodeDigests,
       monotonicMs: () => nodeClock.monotonicMs(),
       wallMs: () => nodeClock.nowMs(),
     });

@@ -60,7 +60,7 @@ function readMessages(granted: Granted, context: DeliveryContext): ReceivedMessa
       messageId: messageId(context.secret, originQueue, originSequence),
       receiptHandle: handles[i] ?? "",
       body: record.body,
-      bodyMd5: record.bodyMd5,
+      bodyMd5: hasDigest(record.bodyMd5) ? record.bodyMd5 : undefined,
       attributes: record.attributes,
       traceHeader: record.traceHeader,
       sender: record.sender,
@@ -80,4 +80,10 @@ function originOf(grant: GrantedOutcome, i: number): [QueueId, Sequence] {
   const queue = grant.originQueues?.[i] ?? 0;
   if (queue === 0) return [grant.queueId, sequence(grant.sequences[i] ?? 0)];
   return [queueId(queue), sequence(grant.originSequences?.[i] ?? 0)];
+}
+
+/** Zeroes stand for a digest that nobody computed. */
+function hasDigest(md5: Uint8Array): boolean {
+  for (const byte of md5) if (byte !== 0) return true;
+  return false;
 }
