@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
-const RESOLUTION_MS = 2;
+const RESOLUTION_MS = 10;
 const folder = process.env["LOOP_MONITOR_FOLDER"];
 
 if (folder !== undefined) {
