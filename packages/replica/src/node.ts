@@ -445,6 +445,8 @@ export class NodeEngine {
         for (const peer of this.#others()) net.send(peer, "main", frame);
       },
       later: (task) => this.#later(task),
+      isStorageFull: () =>
+        "storage" in this.#phase && this.#phase.storage.walStats().space === "full",
       randomBytes: (count) => this.#ports.randomBytes(count),
       roleChanged: (state) => {
         this.#events.roleChanged(group, state);

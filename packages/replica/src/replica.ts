@@ -65,6 +65,8 @@ export interface ReplicaOutside {
   sendHash(index: LogIndex, hash: string): void;
   /** A completion: `task` is to run in the engine's next run, never inside the completion. */
   later(task: () => void): void;
+  /** The log cannot be made longer: what is left is for tombstones and for what frees space. */
+  isStorageFull(): boolean;
   /** Random bytes for a secret. */
   randomBytes(count: number): Uint8Array;
   /** Role, leader or term changed. */
@@ -491,6 +493,10 @@ export class Replica {
       return;
     }
     if (this.#throttled(ticket, command.length)) return;
+    if (valid.kind === "send" && this.#outside.isStorageFull()) {
+      ticket.reply(failure("STORAGE_FULL", "the leader's disk is full: free space or add some"));
+      return;
+    }
     this.#propose(command, valid.operations, {
       settled: (outcome) => {
         assert(outcome.kind !== "granted", "a grant answers a receive alone");

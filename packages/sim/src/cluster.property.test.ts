@@ -125,6 +125,27 @@ describe("a whole cluster under virtual time", () => {
     settle(scene);
   });
 
+  test("with full disks refuses sends, goes on with tombstones, and recovers when there is room", () => {
+    const scene = underLoad(17);
+    const { cluster, workload } = scene;
+    for (const id of cluster.ids) {
+      const used = cluster
+        .disk(id)
+        .files()
+        .reduce((sum, file) => sum + file.bytes, 0);
+      cluster.disk(id).faults.capacityBytes = used + 64 * 1024;
+    }
+    expect(cluster.world.runUntil(() => workload.refused > 0, 120_000)).toBe(true);
+    const before = workload.tombstones;
+    expect(cluster.world.runUntil(() => workload.tombstones > before + 5, 60_000)).toBe(true);
+    for (const id of cluster.ids) {
+      cluster.disk(id).faults.capacityBytes = Number.MAX_SAFE_INTEGER;
+    }
+    const acknowledged = workload.acknowledged;
+    expect(cluster.world.runUntil(() => workload.acknowledged > acknowledged, 60_000)).toBe(true);
+    settle(scene);
+  });
+
   test("a lease outlives the leader that granted it, and ends no later than it should", () => {
     const { cluster, workload } = underLoad(16, 20_000);
     const isLeased = (): boolean => {

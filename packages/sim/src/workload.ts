@@ -48,6 +48,8 @@ export class Workload {
   tombstones = 0;
   /** Sends acknowledged so far. */
   acknowledged = 0;
+  /** Sends refused because the disk was full. */
+  refused = 0;
 
   constructor(cluster: SimCluster, options: WorkloadOptions) {
     this.#cluster = cluster;
@@ -178,6 +180,8 @@ export class Workload {
           message.sendsAcknowledged += 1;
         });
         this.acknowledged += bodies.length;
+      } else if (reply?.kind === "failed" && reply.code === "STORAGE_FULL") {
+        this.refused += bodies.length;
       }
       const pause = this.#random.between(0, this.#options.pauseMs);
       this.#cluster.world.schedule(pause, () => this.#send());
