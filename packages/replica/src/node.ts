@@ -13,8 +13,9 @@ import type {
   WallTimeMs,
 } from "@kqueuey/base";
 import { assert, groupId, incarnation, logIndex, monotonic, term, wallTime } from "@kqueuey/base";
+import type { QueueMachine } from "@kqueuey/queue";
 import { bodyRecordLength } from "@kqueuey/queue";
-import type { Membership, RaftConfig, SoftState } from "@kqueuey/raft";
+import type { Entry, Membership, RaftConfig, SoftState } from "@kqueuey/raft";
 import { raftConfig } from "@kqueuey/raft";
 import type {
   BodyFraming,
@@ -79,6 +80,8 @@ export interface NodeEvents {
   ): void;
   /** Role, leader or term of a group changed. */
   roleChanged(group: GroupId, state: SoftState): void;
+  /** An entry was applied, and `machine` is the state after it: for auditors. Read only. */
+  applied?(group: GroupId, entry: Entry, machine: QueueMachine): void;
 }
 
 type Phase =
@@ -454,6 +457,7 @@ export class NodeEngine {
         this.#router.leaderChanged();
         this.#ports.wake();
       },
+      applied: (entry, machine) => this.#events.applied?.(group, entry, machine),
       fatal: (reason) => this.#die(reason),
       reload: (replica, meta) => {
         loadMachine(store, (result) =>

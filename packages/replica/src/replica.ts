@@ -71,6 +71,8 @@ export interface ReplicaOutside {
   randomBytes(count: number): Uint8Array;
   /** Role, leader or term changed. */
   roleChanged(state: SoftState): void;
+  /** An entry was applied. */
+  applied(entry: Entry, machine: QueueMachine): void;
   /** The replica must not go on: the process stops. */
   fatal(reason: string): void;
   /** A snapshot was installed: load it into a new machine and call `replaceMachine`. */
@@ -465,6 +467,7 @@ export class Replica {
     }
     this.#appliedTerm = entry.term;
     this.#appliedBytes += entry.data.length;
+    this.#outside.applied(entry, this.#machine);
     if (entry.index % WATCH_EVERY_ENTRIES === 0) this.#compareState(entry.index);
   }
 
