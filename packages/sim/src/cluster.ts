@@ -3,30 +3,37 @@
  * disks and a simulated network. Nodes can crash, lose power, restart, pause, lose their disks.
  */
 import type { GroupId, NodeId } from "@kqueuey/base";
-import { assert, groupId, monotonic, must, nodeId, Prng, wallTime } from "@kqueuey/base";
+import { assert, groupId, must, nodeId, Prng } from "@kqueuey/base";
 import { type Channel, NodeEngine, type Replica } from "@kqueuey/replica";
+import type { Checker, NodeView } from "./checkers/checker.ts";
+import { type ClockPlan, NodeClocks, TRUE_CLOCK } from "./clocks.ts";
 import { crc32, digest16 } from "./digests.ts";
 import { type CrashKind, type DiskFaults, type DiskImage, SimulatedDisk } from "./disk.ts";
-import { SimNetwork } from "./network.ts";
+import { type NetworkFaults, SimNetwork } from "./network.ts";
 import { World } from "./world.ts";
 
 export interface ClusterOptions {
   readonly seed: number;
   readonly nodes: number;
   readonly diskFaults?: Partial<DiskFaults>;
+  /** The network when nothing is wrong with it. */
+  readonly network?: NetworkFaults;
   /** Small ones make checkpoints, compaction and snapshots happen in short runs. */
   readonly checkpointEveryBytes?: number;
   readonly walSegmentBytes?: number;
   readonly retainedBytesMax?: number;
   readonly cacheBytesMax?: number;
   readonly requestTimeoutMs?: number;
+  /** One for each node; true clocks by default. */
+  readonly clocks?: readonly ClockPlan[];
+  /** Who is told of everything that happens. */
+  readonly observers?: readonly Checker[];
 }
 
 /** Group 0, the only one for now. */
 export const GROUP: GroupId = groupId(0);
 const TICK_MS = 10;
 const CONNECT_MS = 2;
-const WALL_EPOCH_MS = 1_700_000_000_000;
 
 interface Process {
   readonly engine: NodeEngine;
@@ -39,7 +46,10 @@ interface Process {
 interface SimNode {
   readonly id: NodeId;
   readonly disk: SimulatedDisk;
+  readonly clocks: NodeClocks;
   process: Process | undefined;
+  /** Processes that ran on it so far. */
+  processes: number;
 }
 
 /** What a node ended with that it must not have. */
@@ -58,19 +68,23 @@ export class SimCluster {
   /** One line an event, for people and for comparing runs. */
   readonly trace: string[] = [];
   readonly #options: ClusterOptions;
+  readonly #observers: readonly Checker[];
   readonly #nodes = new Map<NodeId, SimNode>();
 
   constructor(options: ClusterOptions) {
     this.#options = options;
+    this.#observers = options.observers ?? [];
     this.random = new Prng(options.seed);
     this.network = new SimNetwork(this.world, this.random.fork().nextU32());
+    if (options.network !== undefined) this.network.faults = options.network;
     for (let i = 1; i <= options.nodes; i++) {
       const random = this.random.fork();
       const schedule = (delayMs: number, task: () => void): void =>
         this.world.schedule(delayMs, task);
       const disk = new SimulatedDisk({ schedule, random }, options.diskFaults);
       const id = nodeId(i);
-      this.#nodes.set(id, { id, disk, process: undefined });
+      const clocks = new NodeClocks(options.clocks?.[i - 1] ?? TRUE_CLOCK);
+      this.#nodes.set(id, { id, disk, clocks, process: undefined, processes: 0 });
     }
   }
 
@@ -138,6 +152,9 @@ export class SimCluster {
         log: (_level, event, fields) => this.log(id, `${event} ${JSON.stringify(fields)}`),
         roleChanged: (_group, state) =>
           this.log(id, `${state.role} of term ${state.term}, leader ${state.leader}`),
+        applied: (_group, entry, machine) => {
+          for (const observer of this.#observers) observer.applied?.(node, entry, machine);
+        },
       },
     );
     const process: Process = { engine, scheduled: false, paused: false, woken: false };
@@ -146,7 +163,9 @@ export class SimCluster {
       onFrame: (from: NodeId, channel: Channel, frame: Uint8Array) =>
         engine.onFrame(from, channel, frame),
     });
-    engine.open(monotonic(this.world.nowMs), this.#wall());
+    node.processes += 1;
+    for (const observer of this.#observers) observer.started?.(id);
+    engine.open(node.clocks.monotonic(this.world.nowMs), node.clocks.wall(this.world.nowMs));
     this.#tick(node, process);
     this.world.schedule(CONNECT_MS, () => this.#connect(node, process));
   }
@@ -199,6 +218,22 @@ export class SimCluster {
     return this.engine(id)?.replica(GROUP);
   }
 
+  /** The nodes that are up, as observers see them. */
+  views(): NodeView[] {
+    const views: NodeView[] = [];
+    for (const node of this.#nodes.values()) {
+      const view = viewOf(node);
+      if (view !== undefined) views.push(view);
+    }
+    return views;
+  }
+
+  /** Sets a node's wall clock forward or back. */
+  jumpClock(id: NodeId, byMs: number): void {
+    this.log(id, `wall clock jumps by ${byMs} ms`);
+    this.#node(id).clocks.jump(byMs);
+  }
+
   /** The node that leads in the highest term, if one does. */
   leader(): NodeId | undefined {
     let best: { readonly id: NodeId; readonly term: number } | undefined;
@@ -228,8 +263,11 @@ export class SimCluster {
     return must(this.#nodes.get(id), "a node of the cluster");
   }
 
-  #wall(): ReturnType<typeof wallTime> {
-    return wallTime(WALL_EPOCH_MS + Math.floor(this.world.nowMs));
+  #tellStepped(node: SimNode): void {
+    if (this.#observers.length === 0) return;
+    const view = viewOf(node);
+    if (view === undefined) return;
+    for (const observer of this.#observers) observer.stepped?.(view, this.world.nowMs);
   }
 
   #tick(node: SimNode, process: Process): void {
@@ -253,7 +291,9 @@ export class SimCluster {
         process.woken = true;
         return;
       }
-      process.engine.run(monotonic(this.world.nowMs), this.#wall());
+      const { clocks } = node;
+      process.engine.run(clocks.monotonic(this.world.nowMs), clocks.wall(this.world.nowMs));
+      this.#tellStepped(node);
     });
   }
 
@@ -279,4 +319,9 @@ export class SimCluster {
     this.network.detach(node.id);
     for (const other of this.#nodes.values()) other.process?.engine.onPeerDown(node.id, "main");
   }
+}
+
+function viewOf(node: SimNode): NodeView | undefined {
+  const replica = node.process?.engine.replica(GROUP);
+  return replica === undefined ? undefined : { id: node.id, process: node.processes, replica };
 }

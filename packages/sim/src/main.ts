@@ -35,7 +35,7 @@ process.exitCode = broken > 0 ? 3 : 0;
 function report(result: RunResult, ms: number): void {
   const perSecond = Math.round((result.steps / ms) * 1_000);
   console.log(
-    `nodes ${result.nodes} acknowledged ${result.acknowledged} tombstoned ${result.tombstones} ` +
+    `nodes ${result.plan.nodes} acknowledged ${result.acknowledged} tombstoned ${result.tombstones} ` +
       `faults ${result.faults} virtual ${Math.round(result.virtualMs / 1_000)} s ` +
       `${perSecond} events/s${result.violations.length === 0 ? "" : " FAILED"}`,
   );
@@ -45,5 +45,7 @@ function report(result: RunResult, ms: number): void {
   for (const { promise, what } of result.violations.slice(0, 10)) {
     console.log(`  broken: ${promise}: ${what}`);
   }
-  console.log(`  replay: npm run sim -- --seed ${result.seed} --minutes ${values.minutes} --trace`);
+  console.log(
+    `  replay: npm run sim -- --seed ${result.plan.seed} --minutes ${values.minutes} --trace`,
+  );
 }

@@ -1,0 +1,107 @@
+/**
+ * A whole run as plain data: the cluster, its clocks, network and disks, the load, and what goes wrong when.
+ * Drawn from a seed alone; a plan that was written down and read again runs the same.
+ */
+import type { Prng } from "@kqueuey/base";
+import type { ClockPlan } from "./clocks.ts";
+import type { LatencyMs } from "./disk.ts";
+import { drawStrikes } from "./nemesis/draw.ts";
+import type { Strike } from "./nemesis/strike.ts";
+import type { NetworkFaults } from "./network.ts";
+import { stream } from "./streams.ts";
+import type { WorkloadOptions } from "./workload.ts";
+
+/** How a disk behaves when nothing is wrong with it. */
+export interface DiskPlan {
+  readonly readLatencyMs: LatencyMs;
+  readonly writeLatencyMs: LatencyMs;
+  readonly syncLatencyMs: LatencyMs;
+}
+
+/** Small sizes make checkpoints, compaction and snapshots happen in short runs. */
+export interface SizePlan {
+  readonly walSegmentBytes: number;
+  readonly checkpointEveryBytes: number;
+  readonly retainedBytesMax: number;
+  readonly cacheBytesMax: number;
+}
+
+export interface Plan {
+  readonly seed: number;
+  /** 3 to 7. */
+  readonly nodes: number;
+  /** Virtual ms of load with faults. */
+  readonly faultyMs: number;
+  /** One for each node. */
+  readonly clocks: readonly ClockPlan[];
+  /** The network when nothing is wrong with it. */
+  readonly network: NetworkFaults;
+  readonly disk: DiskPlan;
+  readonly sizes: SizePlan;
+  readonly workload: WorkloadOptions;
+  /** In order of time. */
+  readonly strikes: readonly Strike[];
+}
+
+/** What a caller chooses; everything else is drawn. */
+export interface PlanSize {
+  readonly faultyMs: number;
+}
+
+const KIB = 1024;
+/** Two machines' clock rates differ by at most 0.1 %. */
+const DRIFT_PPM_MAX = 500;
+
+/** The plan of a seed. */
+export function planOf(seed: number, size: PlanSize): Plan {
+  const random = stream(seed, "plan");
+  const nodes = random.pick([3, 3, 3, 3, 4, 5, 5, 6, 7]);
+  const clocks = Array.from({ length: nodes }, () => drawClock(random));
+  const network = drawNetwork(random);
+  const disk = drawDisk(random);
+  const sizes = drawSizes(random);
+  const workload = drawWorkload(stream(seed, "workload plan"));
+  const strikes = drawStrikes(stream(seed, "strikes"), { nodes, faultyMs: size.faultyMs });
+  return { seed, nodes, faultyMs: size.faultyMs, clocks, network, disk, sizes, workload, strikes };
+}
+
+function drawClock(random: Prng): ClockPlan {
+  return {
+    driftPpm: random.between(0, 2 * DRIFT_PPM_MAX) - DRIFT_PPM_MAX,
+    originMs: random.between(0, 1_000_000_000),
+    wallOffsetMs: random.chance(1, 2) ? 0 : random.between(0, 7_200_000) - 3_600_000,
+  };
+}
+
+function drawNetwork(random: Prng): NetworkFaults {
+  const from = random.pick([0, 1, 1, 5]);
+  const to = from + random.pick([0, 1, 1, 10]);
+  return { delayMs: { from, to }, lossPer10k: 0, duplicatePer10k: 0, reorder: false };
+}
+
+function drawDisk(random: Prng): DiskPlan {
+  const slow = random.pick([1, 1, 1, 5]);
+  return {
+    readLatencyMs: { from: 0, to: slow },
+    writeLatencyMs: { from: 0, to: slow },
+    syncLatencyMs: { from: 1, to: 3 * slow },
+  };
+}
+
+function drawSizes(random: Prng): SizePlan {
+  return {
+    walSegmentBytes: random.pick([128, 256, 256, 1024]) * KIB,
+    checkpointEveryBytes: random.pick([8, 32, 64, 256]) * KIB,
+    retainedBytesMax: random.pick([4, 16, 64, 64]) * KIB,
+    cacheBytesMax: random.pick([1, 16, 64]) * KIB,
+  };
+}
+
+function drawWorkload(random: Prng): WorkloadOptions {
+  return {
+    senders: random.between(1, 4),
+    workers: random.between(1, 5),
+    pauseMs: random.pick([5, 50, 300]),
+    visibilityTimeoutMs: random.pick([200, 1_000, 5_000]),
+  };
+}
