@@ -2,6 +2,7 @@ import { must, type NodeId } from "@kqueuey/base";
 import { describe, expect, test } from "vitest";
 import { checkDelivery } from "./checkers/delivery.ts";
 import { SimCluster } from "./cluster.ts";
+import { plainWorkload } from "./workload/plan.ts";
 import { Workload } from "./workload.ts";
 
 interface Scene {
@@ -14,12 +15,7 @@ function underLoad(seed: number, visibilityTimeoutMs = 1_000): Scene {
   const cluster = new SimCluster({ seed, nodes: 3 });
   cluster.startAll();
   cluster.awaitLeader(30_000);
-  const workload = new Workload(cluster, {
-    senders: 3,
-    workers: 3,
-    pauseMs: 10,
-    visibilityTimeoutMs,
-  });
+  const workload = new Workload(cluster, plainWorkload(visibilityTimeoutMs));
   workload.createQueue();
   workload.start();
   cluster.world.runFor(2_000);

@@ -9,7 +9,7 @@ import { drawStrikes } from "./nemesis/draw.ts";
 import type { Strike } from "./nemesis/strike.ts";
 import type { NetworkFaults } from "./network.ts";
 import { stream } from "./streams.ts";
-import type { WorkloadOptions } from "./workload.ts";
+import { drawWorkload, type WorkloadPlan } from "./workload/plan.ts";
 
 /** How a disk behaves when nothing is wrong with it. */
 export interface DiskPlan {
@@ -38,7 +38,7 @@ export interface Plan {
   readonly network: NetworkFaults;
   readonly disk: DiskPlan;
   readonly sizes: SizePlan;
-  readonly workload: WorkloadOptions;
+  readonly workload: WorkloadPlan;
   /** In order of time. */
   readonly strikes: readonly Strike[];
 }
@@ -94,14 +94,5 @@ function drawSizes(random: Prng): SizePlan {
     checkpointEveryBytes: random.pick([8, 32, 64, 256]) * KIB,
     retainedBytesMax: random.pick([4, 16, 64, 64]) * KIB,
     cacheBytesMax: random.pick([1, 16, 64]) * KIB,
-  };
-}
-
-function drawWorkload(random: Prng): WorkloadOptions {
-  return {
-    senders: random.between(1, 4),
-    workers: random.between(1, 5),
-    pauseMs: random.pick([5, 50, 300]),
-    visibilityTimeoutMs: random.pick([200, 1_000, 5_000]),
   };
 }

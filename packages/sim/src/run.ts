@@ -4,6 +4,7 @@
  */
 import type { Checker, Violation } from "./checkers/checker.ts";
 import { checkDelivery } from "./checkers/delivery.ts";
+import { allCheckers } from "./checkers/index.ts";
 import { SimCluster } from "./cluster.ts";
 import { Nemesis } from "./nemesis/apply.ts";
 import { type Plan, planOf } from "./plan.ts";
@@ -50,10 +51,11 @@ class Run {
   readonly #cluster: SimCluster;
   readonly #nemesis: Nemesis;
   readonly #workload: Workload;
-  readonly #checkers: readonly Checker[] = [];
+  readonly #checkers: readonly Checker[];
 
   constructor(plan: Plan) {
     this.#plan = plan;
+    this.#checkers = allCheckers({ nodes: plan.nodes });
     this.#cluster = new SimCluster({
       seed: stream(plan.seed, "cluster").nextU32(),
       nodes: plan.nodes,

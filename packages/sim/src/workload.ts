@@ -19,14 +19,7 @@ import type { EngineReply, EngineRequest } from "@kqueuey/replica";
 import { GROUP, type SimCluster } from "./cluster.ts";
 import { crc32, digest16 } from "./digests.ts";
 import { History } from "./history.ts";
-
-export interface WorkloadOptions {
-  readonly senders: number;
-  readonly workers: number;
-  /** A sender pauses up to this long between batches, ms. */
-  readonly pauseMs: number;
-  readonly visibilityTimeoutMs: number;
-}
+import type { WorkloadPlan } from "./workload/plan.ts";
 
 /** How long a client waits for an answer before it asks another node, ms. */
 const PATIENCE_MS = 3_000;
@@ -36,7 +29,7 @@ const DRAINERS = 8;
 export class Workload {
   readonly history: History = new History();
   readonly #cluster: SimCluster;
-  readonly #options: WorkloadOptions;
+  readonly #options: WorkloadPlan;
   readonly #random: Prng;
   #queue: QueueId | undefined;
   #sending = false;
@@ -51,10 +44,14 @@ export class Workload {
   /** Sends refused because the disk was full. */
   refused = 0;
 
-  constructor(cluster: SimCluster, options: WorkloadOptions) {
+  constructor(cluster: SimCluster, options: WorkloadPlan) {
     this.#cluster = cluster;
     this.#options = options;
     this.#random = cluster.random.fork();
+  }
+
+  get #timeoutMs(): number {
+    return this.#options.queues[0]?.visibilityTimeoutMs ?? 1_000;
   }
 
   /** Creates the queue; needs a leader. */
@@ -62,7 +59,7 @@ export class Workload {
     const name = "orders";
     const attributes = {
       ...DEFAULT_ATTRIBUTES,
-      visibilityTimeoutMs: this.#options.visibilityTimeoutMs,
+      visibilityTimeoutMs: this.#timeoutMs,
     };
     const about = { name, attributes, extra: new Map(), tags: new Map() };
     const reserve = new ByteWriter();
@@ -203,10 +200,7 @@ export class Workload {
       if (reply?.kind === "granted" && reply.grant.count > 0) {
         const bodies = this.#note(reply.grant, reply.records);
         // Some workers take longer than their lease; some give up and release.
-        const slow =
-          !this.#draining && this.#random.chance(1, 20)
-            ? this.#options.visibilityTimeoutMs * 2
-            : delay;
+        const slow = !this.#draining && this.#random.chance(1, 20) ? this.#timeoutMs * 2 : delay;
         const { grant } = reply;
         this.#cluster.world.schedule(slow, () => this.#finish(grant, bodies));
       } else {
