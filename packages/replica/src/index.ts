@@ -11,6 +11,7 @@ export type {
   Failure,
   Granted,
 } from "./engine-request.ts";
+export { isFreshGrant } from "./fresh-grant.ts";
 export type { NodeConfig, NodeEvents } from "./node.ts";
 export { NodeEngine } from "./node.ts";
 export type { NodeReport } from "./peers.ts";

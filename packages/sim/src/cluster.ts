@@ -2,14 +2,14 @@
  * A whole cluster in one process under virtual time: the real engine of every node, over simulated
  * disks and a simulated network. Nodes can crash, lose power, restart, pause, lose their disks.
  */
-import type { GroupId, NodeId } from "@kqueuey/base";
+import type { GroupId, MonotonicMs, NodeId } from "@kqueuey/base";
 import { assert, groupId, must, nodeId, Prng } from "@kqueuey/base";
-import { type Channel, NodeEngine, type Replica } from "@kqueuey/replica";
+import type { NodeConfig, NodeEvents, Replica } from "@kqueuey/replica";
 import type { Checker, NodeView } from "./checkers/checker.ts";
 import { type ClockPlan, NodeClocks, TRUE_CLOCK } from "./clocks.ts";
-import { crc32, digest16 } from "./digests.ts";
 import { type CrashKind, type DiskFaults, type DiskImage, SimulatedDisk } from "./disk.ts";
 import { type NetworkFaults, SimNetwork } from "./network.ts";
+import { type EngineDoor, NodeProcess } from "./node-process.ts";
 import { World } from "./world.ts";
 
 export interface ClusterOptions {
@@ -32,24 +32,15 @@ export interface ClusterOptions {
 
 /** Group 0, the only one for now. */
 export const GROUP: GroupId = groupId(0);
-const TICK_MS = 10;
-const CONNECT_MS = 2;
-
-interface Process {
-  readonly engine: NodeEngine;
-  scheduled: boolean;
-  paused: boolean;
-  /** Work that came while paused. */
-  woken: boolean;
-}
 
 interface SimNode {
   readonly id: NodeId;
   readonly disk: SimulatedDisk;
   readonly clocks: NodeClocks;
-  process: Process | undefined;
+  process: NodeProcess | undefined;
   /** Processes that ran on it so far. */
   processes: number;
+  view: NodeView | undefined;
 }
 
 /** What a node ended with that it must not have. */
@@ -63,8 +54,10 @@ export class SimCluster {
   readonly world: World = new World();
   readonly network: SimNetwork;
   readonly random: Prng;
-  /** Nodes that stopped by themselves. */
+  /** Nodes that stopped by themselves and had no excuse. */
   readonly deaths: Death[] = [];
+  /** Told when a node stops by itself; true when there is a reason for it. */
+  onDeath: ((death: Death) => boolean) | undefined;
   /** One line an event, for people and for comparing runs. */
   readonly trace: string[] = [];
   readonly #options: ClusterOptions;
@@ -84,7 +77,7 @@ export class SimCluster {
       const disk = new SimulatedDisk({ schedule, random }, options.diskFaults);
       const id = nodeId(i);
       const clocks = new NodeClocks(options.clocks?.[i - 1] ?? TRUE_CLOCK);
-      this.#nodes.set(id, { id, disk, clocks, process: undefined, processes: 0 });
+      this.#nodes.set(id, { id, disk, clocks, process: undefined, processes: 0, view: undefined });
     }
   }
 
@@ -97,7 +90,7 @@ export class SimCluster {
   }
 
   isPaused(id: NodeId): boolean {
-    return this.#node(id).process?.paused === true;
+    return this.#node(id).process?.isPaused === true;
   }
 
   startAll(): void {
@@ -109,65 +102,26 @@ export class SimCluster {
     const node = this.#node(id);
     assert(node.process === undefined, "the node is up already");
     this.log(id, "start");
-    const random = this.random.fork();
-    const engine = new NodeEngine(
-      {
-        id,
-        clusterId: new Uint8Array(16).fill(7),
-        founders: this.ids,
-        groups: [GROUP],
-        bootstrap: false,
-        raft: {},
-        limits: {
-          waitingPollsMax: 10_000,
-          proposedBytesMax: 16 * 1024 * 1024,
-          checkpointEveryBytes: this.#options.checkpointEveryBytes ?? 64 * 1024,
-          slowSyncMs: 600,
-        },
-        store: {
-          retainedBytesMax: this.#options.retainedBytesMax ?? 64 * 1024,
-          cacheBytesMax: this.#options.cacheBytesMax ?? 64 * 1024,
-        },
-        walSegmentBytes: this.#options.walSegmentBytes ?? 256 * 1024,
-        walSyncMode: () => "dsync",
-        requestTimeoutMs: this.#options.requestTimeoutMs ?? 5_000,
-        callsMax: 10_000,
-        clientUrl: () => `sim://${id}`,
+    const { disk, clocks } = node;
+    const process: NodeProcess = new NodeProcess({
+      world: this.world,
+      network: this.network,
+      disk,
+      clocks,
+      random: this.random.fork(),
+      config: this.#configOf(id),
+      events: this.#eventsOf(node),
+      stepped: () => this.#tellStepped(node),
+      cameToItsEnd: (kind) => {
+        if (node.process === process) this.crash(id, kind);
       },
-      {
-        disk: node.disk.start(),
-        crc32,
-        digest: digest16,
-        random,
-        randomBytes: (count) => Uint8Array.from({ length: count }, () => random.nextU32() & 0xff),
-        net: {
-          send: (to, channel, frame) =>
-            node.process === process && this.network.send(id, to, channel, frame),
-        },
-        wake: () => this.#wake(node, process),
-      },
-      {
-        fatal: (reason) => this.#died(node, process, reason),
-        refused: (refusal) => this.#died(node, process, `refused: ${refusal.kind}`),
-        log: (_level, event, fields) => this.log(id, `${event} ${JSON.stringify(fields)}`),
-        roleChanged: (_group, state) =>
-          this.log(id, `${state.role} of term ${state.term}, leader ${state.leader}`),
-        applied: (_group, entry, machine) => {
-          for (const observer of this.#observers) observer.applied?.(node, entry, machine);
-        },
-      },
-    );
-    const process: Process = { engine, scheduled: false, paused: false, woken: false };
-    node.process = process;
-    this.network.attach(id, {
-      onFrame: (from: NodeId, channel: Channel, frame: Uint8Array) =>
-        engine.onFrame(from, channel, frame),
     });
+    node.process = process;
     node.processes += 1;
+    node.view = undefined;
     for (const observer of this.#observers) observer.started?.(id);
-    engine.open(node.clocks.monotonic(this.world.nowMs), node.clocks.wall(this.world.nowMs));
-    this.#tick(node, process);
-    this.world.schedule(CONNECT_MS, () => this.#connect(node, process));
+    this.network.attach(id, process.receiver);
+    process.open();
   }
 
   /** The node's process is gone at once; with `power` also what its disk had not synced. */
@@ -175,8 +129,12 @@ export class SimCluster {
     const node = this.#node(id);
     if (node.process === undefined) return;
     this.log(id, `crash (${kind})`);
-    this.#end(node);
-    node.disk.crash(kind);
+    this.#end(node, kind);
+  }
+
+  /** The process will be gone before its `effect`th request to disk or network from now. */
+  crashAtEffect(id: NodeId, effect: number, kind: CrashKind): void {
+    this.#node(id).process?.arm(effect, kind);
   }
 
   /** The process stops running and goes on later as if no time had passed. */
@@ -184,16 +142,19 @@ export class SimCluster {
     const { process } = this.#node(id);
     if (process === undefined) return;
     this.log(id, "pause");
-    process.paused = true;
+    process.pause();
   }
 
   resume(id: NodeId): void {
-    const node = this.#node(id);
-    const { process } = node;
-    if (process === undefined || !process.paused) return;
+    const { process } = this.#node(id);
+    if (process === undefined || !process.isPaused) return;
     this.log(id, "resume");
-    process.paused = false;
-    if (process.woken) this.#wake(node, process);
+    process.resume();
+  }
+
+  /** The node's present process, to stall or to disarm. */
+  process(id: NodeId): NodeProcess | undefined {
+    return this.#node(id).process;
   }
 
   /** Loses the disk of a node that is down. */
@@ -210,12 +171,13 @@ export class SimCluster {
     return this.#node(id).disk.image();
   }
 
-  engine(id: NodeId): NodeEngine | undefined {
-    return this.#node(id).process?.engine;
+  /** The node's engine as clients reach it; undefined while it is down. */
+  engine(id: NodeId): EngineDoor | undefined {
+    return this.#node(id).process?.door;
   }
 
   replica(id: NodeId): Replica | undefined {
-    return this.engine(id)?.replica(GROUP);
+    return this.#node(id).process?.engine.replica(GROUP);
   }
 
   /** The nodes that are up, as observers see them. */
@@ -226,6 +188,11 @@ export class SimCluster {
       if (view !== undefined) views.push(view);
     }
     return views;
+  }
+
+  /** What the node's monotonic clock shows. */
+  monotonicMs(id: NodeId): MonotonicMs {
+    return this.#node(id).clocks.monotonic(this.world.nowMs);
   }
 
   /** Sets a node's wall clock forward or back. */
@@ -263,6 +230,47 @@ export class SimCluster {
     return must(this.#nodes.get(id), "a node of the cluster");
   }
 
+  #configOf(id: NodeId): NodeConfig {
+    const options = this.#options;
+    return {
+      id,
+      clusterId: new Uint8Array(16).fill(7),
+      founders: this.ids,
+      groups: [GROUP],
+      bootstrap: false,
+      raft: {},
+      limits: {
+        waitingPollsMax: 10_000,
+        proposedBytesMax: 16 * 1024 * 1024,
+        checkpointEveryBytes: options.checkpointEveryBytes ?? 64 * 1024,
+        slowSyncMs: 600,
+      },
+      store: {
+        retainedBytesMax: options.retainedBytesMax ?? 64 * 1024,
+        cacheBytesMax: options.cacheBytesMax ?? 64 * 1024,
+      },
+      walSegmentBytes: options.walSegmentBytes ?? 256 * 1024,
+      walSyncMode: () => "dsync",
+      requestTimeoutMs: options.requestTimeoutMs ?? 5_000,
+      callsMax: 10_000,
+      clientUrl: () => `sim://${id}`,
+    };
+  }
+
+  #eventsOf(node: SimNode): NodeEvents {
+    const { id } = node;
+    return {
+      fatal: (reason) => this.#died(node, reason),
+      refused: (refusal) => this.#died(node, `refused: ${refusal.kind}`),
+      log: (_level, event, fields) => this.log(id, `${event} ${JSON.stringify(fields)}`),
+      roleChanged: (_group, state) =>
+        this.log(id, `${state.role} of term ${state.term}, leader ${state.leader}`),
+      applied: (_group, entry, machine) => {
+        for (const observer of this.#observers) observer.applied?.(node, entry, machine);
+      },
+    };
+  }
+
   #tellStepped(node: SimNode): void {
     if (this.#observers.length === 0) return;
     const view = viewOf(node);
@@ -270,58 +278,29 @@ export class SimCluster {
     for (const observer of this.#observers) observer.stepped?.(view, this.world.nowMs);
   }
 
-  #tick(node: SimNode, process: Process): void {
-    if (node.process !== process) return;
-    this.#wake(node, process);
-    this.world.schedule(TICK_MS, () => this.#tick(node, process));
-  }
-
-  #wake(node: SimNode, process: Process): void {
-    if (process.scheduled || node.process !== process) return;
-    if (process.paused) {
-      process.woken = true;
-      return;
-    }
-    process.scheduled = true;
-    process.woken = false;
-    this.world.schedule(0, () => {
-      process.scheduled = false;
-      if (node.process !== process) return;
-      if (process.paused) {
-        process.woken = true;
-        return;
-      }
-      const { clocks } = node;
-      process.engine.run(clocks.monotonic(this.world.nowMs), clocks.wall(this.world.nowMs));
-      this.#tellStepped(node);
-    });
-  }
-
-  #connect(node: SimNode, process: Process): void {
-    if (node.process !== process) return;
-    for (const other of this.#nodes.values()) {
-      if (other === node || other.process === undefined) continue;
-      process.engine.onPeerUp(other.id, "main");
-      other.process.engine.onPeerUp(node.id, "main");
-    }
-  }
-
-  #died(node: SimNode, process: Process, reason: string): void {
-    if (node.process !== process) return;
+  #died(node: SimNode, reason: string): void {
+    if (node.process === undefined) return;
     this.log(node.id, `died: ${reason}`);
-    this.deaths.push({ node: node.id, reason, atMs: this.world.nowMs });
-    this.#end(node);
-    node.disk.crash("process");
+    const death = { node: node.id, reason, atMs: this.world.nowMs };
+    this.#end(node, "process");
+    if (this.onDeath?.(death) !== true) this.deaths.push(death);
   }
 
-  #end(node: SimNode): void {
+  /** Loss of power is silent: no peer hears a connection close. */
+  #end(node: SimNode, kind: CrashKind): void {
+    node.process?.end();
     node.process = undefined;
-    this.network.detach(node.id);
-    for (const other of this.#nodes.values()) other.process?.engine.onPeerDown(node.id, "main");
+    node.view = undefined;
+    this.network.detach(node.id, kind === "power");
+    node.disk.crash(kind);
   }
 }
 
 function viewOf(node: SimNode): NodeView | undefined {
   const replica = node.process?.engine.replica(GROUP);
-  return replica === undefined ? undefined : { id: node.id, process: node.processes, replica };
+  if (replica === undefined) return undefined;
+  if (node.view?.replica !== replica) {
+    node.view = { id: node.id, process: node.processes, replica };
+  }
+  return node.view;
 }

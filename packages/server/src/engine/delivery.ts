@@ -3,7 +3,7 @@ import type { ClusterTimeMs, Crc32, GroupId } from "@kqueuey/base";
 import { KQueueyError } from "@kqueuey/contract";
 import type { GrantedOutcome, QueueId, Sequence } from "@kqueuey/queue";
 import { decodeBodyRecord, messageId, queueId, sequence } from "@kqueuey/queue";
-import type { Granted } from "@kqueuey/replica";
+import { type Granted, isFreshGrant } from "@kqueuey/replica";
 import type { Delivery, ReceivedMessage } from "../broker.ts";
 import type { Receipts } from "./receipts.ts";
 
@@ -23,16 +23,10 @@ export interface DeliveryContext {
 export function makeDelivery(granted: Granted, context: DeliveryContext): Delivery {
   const { grant } = granted;
   const messages = readMessages(granted, context);
-  let earliest = Infinity;
-  for (const deadline of grant.deadlines) earliest = Math.min(earliest, deadline);
   let settled = false;
   return {
     messages,
-    stillFresh: () => {
-      const now = context.clusterNow();
-      if (grant.count === 0 || grant.leaseMs === 0 || now === undefined) return true;
-      return earliest - now >= grant.leaseMs / 2;
-    },
+    stillFresh: () => isFreshGrant(grant, context.clusterNow()),
     written: () => {
       settled = true;
     },
