@@ -57,7 +57,7 @@ describe("a whole cluster under virtual time", () => {
     const scene = underLoad(11);
     const { cluster, workload } = scene;
     const old = must(cluster.leader(), "a leader");
-    cluster.crash(old, "power");
+    cluster.crash(old, "process");
     const before = workload.acknowledged;
     const killedAt = cluster.world.nowMs;
     expect(cluster.world.runUntil(() => workload.acknowledged > before, 10_000)).toBe(true);

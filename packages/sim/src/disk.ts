@@ -63,6 +63,15 @@ export interface SimulatedDiskPorts {
   readonly random: Prng;
 }
 
+/** Between the disk and the process that uses it. */
+export interface ProcessGate {
+  /** Asked before each request; false: the process is gone by then, nothing is asked for. */
+  mayAsk(): boolean;
+  /** An answer for the process: at once, when it goes on after a pause, or never. */
+  answer(tell: () => void): void;
+}
+
+const OPEN_GATE: ProcessGate = { mayAsk: () => true, answer: (tell) => tell() };
 const NEVER: Chance = { of: 0, outOf: 1 };
 
 /** A disk that only takes its time. */
@@ -93,9 +102,10 @@ export class SimulatedDisk {
   }
 
   /** The disk of a new process. The one before must have crashed. */
-  start(): Disk {
+  start(gate: ProcessGate = OPEN_GATE): Disk {
     assert(this.#process === undefined, "the process before is still running");
-    this.#process = new DiskProcess(this.#ports, this.#names, this.faults);
+    const { faults } = this;
+    this.#process = new DiskProcess(this.#ports, { names: this.#names, faults, gate });
     return this.#process;
   }
 
@@ -195,15 +205,24 @@ class DiskProcess implements Disk {
   readonly #ports: SimulatedDiskPorts;
   readonly #names: SimulatedNames;
   readonly #faults: DiskFaults;
+  readonly #gate: ProcessGate;
   readonly #open = new Map<FileHandle, OpenFile>();
   readonly #requests = new Set<Request>();
   #handles = 0;
   #dead = false;
 
-  constructor(ports: SimulatedDiskPorts, names: SimulatedNames, faults: DiskFaults) {
+  constructor(
+    ports: SimulatedDiskPorts,
+    parts: {
+      readonly names: SimulatedNames;
+      readonly faults: DiskFaults;
+      readonly gate: ProcessGate;
+    },
+  ) {
     this.#ports = ports;
-    this.#names = names;
-    this.#faults = faults;
+    this.#names = parts.names;
+    this.#faults = parts.faults;
+    this.#gate = parts.gate;
   }
 
   get pending(): number {
@@ -404,17 +423,18 @@ class DiskProcess implements Disk {
   }
 
   #request<T>(done: DiskDone<T>, plan: Plan<T>): void {
-    if (this.#dead) return;
+    if (this.#dead || !this.#gate.mayAsk()) return;
     const request: Request = { tear: plan.tear };
     this.#requests.add(request);
     this.#ports.schedule(plan.latencyMs, () => {
       if (!this.#requests.delete(request)) return;
       if (plan.error !== undefined && this.#draw(plan.error.chance)) {
         plan.error.failed?.();
-        done(failure("io", "simulated failure"));
+        this.#gate.answer(() => done(failure("io", "simulated failure")));
         return;
       }
-      done(plan.carryOut());
+      const result = plan.carryOut();
+      this.#gate.answer(() => done(result));
     });
   }
 
