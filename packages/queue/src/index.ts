@@ -63,6 +63,7 @@ export type { FencingToken, QueueId, Sequence, SessionId } from "./ids.ts";
 export { fencingToken, queueId, sequence, sessionId } from "./ids.ts";
 export {
   BODY_RECORD_BYTES_MAX,
+  CLUSTER_TIME_END,
   COMMAND_OPERATIONS_MAX,
   ENTRY_BYTES_MAX,
   ENTRY_COMMANDS_MAX,

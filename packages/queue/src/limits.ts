@@ -4,6 +4,13 @@
  * limits of their own.
  */
 
+/** Indexes of entries are below it: a body's reference has 40 bits for its entry. */
+export const ENTRY_INDEX_END = 0x100_0000_0000;
+/**
+ * Cluster time is below it, 34 years and some: deadlines have 40 bits, and lie half a day ahead at most. A later time
+ * was made by no clock.
+ */
+export const CLUSTER_TIME_END = 0xff_f000_0000;
 /** Message operations (messages sent, receive limits, receipts) in one entry. */
 export const ENTRY_OPERATIONS_MAX = 4_096;
 /** Commands in one entry. */

@@ -18,6 +18,7 @@ import { ENTRY_HEADER_BYTES, ENTRY_VERSION, readEntryHeader, readMatchVector } f
 import { houseIsPending, keepHouse, sweepDoomed } from "./housekeeping.ts";
 import type { QueueId, Sequence } from "./ids.ts";
 import { findViolation } from "./invariants.ts";
+import { CLUSTER_TIME_END, ENTRY_INDEX_END } from "./limits.ts";
 import type { OutcomeSink } from "./outcome.ts";
 import { PLACE } from "./page.ts";
 import {
@@ -118,10 +119,12 @@ export class QueueMachine {
       header !== undefined && header.version === ENTRY_VERSION,
       "an entry of an unknown version",
     );
-    assert(index > core.appliedIndex && index < 0x100_0000_0000, "entries are applied in order");
+    assert(index > core.appliedIndex && index < ENTRY_INDEX_END, "entries are applied in order");
     core.appliedIndex = index;
-    // Leaders' stamps only grow within a term; across terms this keeps time from going back.
-    if (header.clusterTimeMs > core.now) core.now = header.clusterTimeMs;
+    // Leaders' stamps only grow within a term; across terms this keeps time from going back. One that
+    // no deadline could be counted from is passed over too: the entry is in the log, and must be applied.
+    const stamp = header.clusterTimeMs;
+    if (stamp > core.now && stamp < CLUSTER_TIME_END) core.now = stamp;
     core.wall = header.wallTimeMs;
     core.chain.mix(STEP.entry);
     core.chain.number(index);

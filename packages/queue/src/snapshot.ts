@@ -7,7 +7,7 @@ import type { Core } from "./core.ts";
 import { decodeMatchVector, type MatchVector } from "./entry.ts";
 import { ID_END, type QueueId, type SessionId } from "./ids.ts";
 import { findViolation } from "./invariants.ts";
-import { DELETED_QUEUES_MAX } from "./limits.ts";
+import { CLUSTER_TIME_END, DELETED_QUEUES_MAX, ENTRY_INDEX_END } from "./limits.ts";
 import {
   COUNT_IN_TABLE,
   FLAG_LEASE,
@@ -267,6 +267,9 @@ function decodeHeader(core: Core, bytes: Uint8Array): boolean {
   core.matchVector = vector.length > 0 ? vector : undefined;
   const again = new HeaderUnit(core);
   return (
+    // One entry at least must be able to follow.
+    core.appliedIndex < ENTRY_INDEX_END - 1 &&
+    core.now < CLUSTER_TIME_END &&
     core.nextUnit > 0 &&
     core.catalogue.nextQueueId > 0 &&
     equalBytes(core.units.bytesOf(again), bytes)

@@ -37,6 +37,15 @@ describe("cluster time", () => {
     expect(clock.now(at(60_000))).toBeLessThanOrEqual(30_000 + 5_100);
   });
 
+  test("a time that no clock shows, from a garbled frame or entry, is not believed", () => {
+    const clock = new ClusterClock();
+    clock.hear(clusterTime(1_000), term(1), at(50));
+    clock.hear(clusterTime(2 ** 47), term(1), at(60));
+    clock.raiseFloor(clusterTime(2 ** 40));
+    clock.startLeading(term(2), at(70));
+    expect(clock.now(at(80))).toBe(1_030);
+  });
+
   test("a newer term's leader replaces what older ones said", () => {
     const clock = new ClusterClock();
     clock.startLeading(term(1), at(0));

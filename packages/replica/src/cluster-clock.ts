@@ -10,6 +10,7 @@
  */
 import type { ClusterTimeMs, MonotonicMs, Term } from "@kqueuey/base";
 import { clusterTime } from "@kqueuey/base";
+import { CLUSTER_TIME_END } from "@kqueuey/queue";
 
 /** How long a pairing of the leader's time with our clock is trusted. */
 const PAIRING_WINDOW_MS = 10_000;
@@ -28,11 +29,13 @@ export class ClusterClock {
 
   /** An entry with this time is in the log: no later time may be below it. */
   raiseFloor(at: ClusterTimeMs): void {
-    if (at > this.#floor) this.#floor = at;
+    if (at > this.#floor && at < CLUSTER_TIME_END) this.#floor = at;
   }
 
   /** The leader of `term` said that cluster time is `heard`; our clock was read after it arrived. */
   hear(heard: ClusterTimeMs, term: Term, nowMs: MonotonicMs): void {
+    // A time that no clock shows is a garbled frame: this node may lead next, and would count on from it.
+    if (heard >= CLUSTER_TIME_END) return;
     if (this.#leadingFrom !== undefined || term < this.#pairedTerm) return;
     if (term > this.#pairedTerm) this.#forgetPairs(term, nowMs);
     if (nowMs - this.#halfBeganMs > PAIRING_WINDOW_MS / 2) {
