@@ -51,20 +51,42 @@ export class SqsCaller {
     );
   }
 
-  /** Any request. */
+  /** One request of the Query protocol: `parameters` as a form, unless the method is GET. */
+  async query(
+    parameters: Readonly<Record<string, string>> | string,
+    line: { readonly method?: string; readonly path?: string; readonly query?: string } = {},
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<SqsReply> {
+    const text =
+      typeof parameters === "string" ? parameters : new URLSearchParams(parameters).toString();
+    const isGet = line.method === "GET";
+    return this.request({
+      method: "POST",
+      path: "/",
+      query: isGet ? text : "",
+      ...line,
+      header: headersOf({
+        host: "sqs.test:9324",
+        ...(isGet ? {} : { "content-type": "application/x-www-form-urlencoded; charset=utf-8" }),
+        ...headers,
+      }),
+      body: encodeUtf8(isGet ? "" : text),
+      signal: new AbortController().signal,
+    });
+  }
+
+  /** Any request to "/". */
   async send(
     body: Uint8Array,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal = new AbortController().signal,
   ): Promise<SqsReply> {
-    const request: PlainRequest = {
-      method: "POST",
-      path: "/",
-      query: "",
-      header: (name) => headers[name],
-      body,
-      signal,
-    };
+    const header = headersOf(headers);
+    return this.request({ method: "POST", path: "/", query: "", header, body, signal });
+  }
+
+  /** Any request. */
+  async request(request: PlainRequest): Promise<SqsReply> {
     const response = await this.api.handle(request);
     const text = String(response.body);
     const isJson = response.headers["Content-Type"] === "application/x-amz-json-1.0";
@@ -94,6 +116,10 @@ export class SqsCaller {
     }
     return String(first.ReceiptHandle);
   }
+}
+
+function headersOf(headers: Readonly<Record<string, string>>): PlainRequest["header"] {
+  return (name) => headers[name];
 }
 
 /** What the JSON protocol's error body is for `type` and `message`. */

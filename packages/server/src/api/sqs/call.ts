@@ -24,6 +24,8 @@ export interface SqsCall {
   /** The HTTP header X-Amzn-Trace-Id, for sends that bring no AWSTraceHeader. */
   readonly traceHeader: string | undefined;
   readonly purges: PurgeGate;
+  /** XML carries fewer characters than JSON. */
+  readonly protocol: "json" | "query";
 }
 
 /** An answer before its protocol writes it down. */

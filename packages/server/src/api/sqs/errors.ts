@@ -50,6 +50,7 @@ export type SqsErrorName =
   | "InvalidParameterValue"
   | "MissingParameter"
   | "UnknownOperation"
+  | "NoAction"
   | "MalformedInput"
   | "RequestTooLarge"
   | "AccessDenied"
@@ -78,6 +79,7 @@ export const SQS_ERRORS: Readonly<Record<SqsErrorName, SqsErrorSpec>> = {
   InvalidParameterValue: generic("InvalidParameterValueException", "InvalidParameterValue"),
   MissingParameter: generic("MissingRequiredParameterException", "MissingParameter"),
   UnknownOperation: generic("UnknownOperationException", "InvalidAction"),
+  NoAction: generic("UnknownOperationException", "InvalidAction", 404),
   MalformedInput: generic("SerializationException", "MalformedInput"),
   RequestTooLarge: generic("RequestEntityTooLargeException", "RequestEntityTooLarge", 413),
   AccessDenied: generic("AccessDeniedException", "AccessDenied", 403),
@@ -107,6 +109,13 @@ export class SqsError extends Error {
   get type(): string {
     const { namespace, shape } = SQS_ERRORS[this.kind];
     return `${namespace}#${shape}`;
+  }
+
+  /** The message as the Query protocol has it: one text differs. */
+  get queryMessage(): string {
+    return this.kind === "QueueDoesNotExist"
+      ? "The specified queue does not exist for this wsdl version."
+      : this.message;
   }
 
   /** Whether it is the client's request that is wrong; else a retry may help. */

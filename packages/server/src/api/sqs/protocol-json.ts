@@ -1,9 +1,10 @@
 /** SQS's AWS JSON 1.0 protocol: the action in a header, members as one JSON object, errors by shape name. */
 import { decodeUtf8 } from "@kqueuey/base";
-import type { PlainResponse, RequestHead } from "../../exchange.ts";
-import type { SqsAnswer } from "./call.ts";
+import type { PlainRequest, PlainResponse, RequestHead } from "../../exchange.ts";
 import { SqsError } from "./errors.ts";
 import { isMembers, type Members } from "./input.ts";
+import { hasTooManyValues } from "./json-size.ts";
+import type { AnswerTo, Protocol } from "./protocol.ts";
 
 const CONTENT_TYPE = "application/x-amz-json-1.0";
 const TARGET_PREFIX = "AmazonSQS.";
@@ -16,9 +17,19 @@ export function isJsonProtocol(head: RequestHead): boolean {
   );
 }
 
+export const jsonProtocol: Protocol = {
+  name: "json",
+  read: (request) => ({
+    action: readAction(request),
+    members: () => readMembers(request.body),
+  }),
+  writeAnswer,
+  writeError,
+};
+
 /** The action's name in `X-Amz-Target`. */
-export function readJsonAction(head: RequestHead): string {
-  const target = head.header("x-amz-target");
+function readAction(request: PlainRequest): string {
+  const target = request.header("x-amz-target");
   if (target?.startsWith(TARGET_PREFIX)) return target.slice(TARGET_PREFIX.length);
   throw new SqsError(
     "UnknownOperation",
@@ -27,8 +38,11 @@ export function readJsonAction(head: RequestHead): string {
 }
 
 /** The members in the body; an empty body has none. */
-export function readJsonMembers(body: Uint8Array): Members {
+function readMembers(body: Uint8Array): Members {
   if (body.length === 0) return {};
+  if (hasTooManyValues(body)) {
+    throw new SqsError("MalformedInput", "The body has too many values.");
+  }
   const text = decodeUtf8(body);
   if (text === undefined) throw new SqsError("MalformedInput", "The body is not UTF-8.");
   let value: unknown;
@@ -41,23 +55,11 @@ export function readJsonMembers(body: Uint8Array): Members {
   throw new SqsError("MalformedInput", "The body must be one JSON object.");
 }
 
-/** The answer, with its handover when it carries leases. */
-export function writeJsonAnswer(answer: SqsAnswer, requestId: string): PlainResponse {
-  const { output, delivery } = answer;
-  const response: PlainResponse = {
-    status: 200,
-    headers: { "Content-Type": CONTENT_TYPE, "x-amzn-RequestId": requestId },
-    body: output === undefined ? "" : JSON.stringify(output),
-  };
-  if (delivery === undefined) return response;
+function writeAnswer(to: AnswerTo, output: Members | undefined): PlainResponse {
   return {
-    ...response,
-    handover: {
-      stillFresh: () => delivery.stillFresh(),
-      stale: { ...response, body: "{}" },
-      written: () => delivery.written(),
-      undelivered: () => delivery.undelivered(),
-    },
+    status: 200,
+    headers: { "Content-Type": CONTENT_TYPE, "x-amzn-RequestId": to.requestId },
+    body: output === undefined ? "" : JSON.stringify(output),
   };
 }
 
@@ -65,11 +67,7 @@ export function writeJsonAnswer(answer: SqsAnswer, requestId: string): PlainResp
  * The error. Clients that name the Query protocol's error codes say so by a header and get the status of
  * that protocol; to others a fault of theirs is always 400.
  */
-export function writeJsonError(
-  error: SqsError,
-  requestId: string,
-  head: RequestHead,
-): PlainResponse {
+function writeError(error: SqsError, requestId: string, head: RequestHead): PlainResponse {
   const keepsStatus = error.status >= 500 || head.header("x-amzn-query-mode") === "true";
   const side = error.status >= 500 ? "Receiver" : "Sender";
   return {

@@ -1,21 +1,78 @@
-/** SQS's older Query protocol (form in, XML out): recognised, and refused with a text that says what to do. */
-import type { PlainResponse, RequestHead } from "../../exchange.ts";
-import { SQS_ERRORS } from "./errors.ts";
+/** SQS's older Query protocol (2012-11-05): parameters of a form or a query string in, XML out. */
+import type { PlainRequest, PlainResponse, RequestHead } from "../../exchange.ts";
+import { echo, SqsError } from "./errors.ts";
+import type { Members } from "./input.ts";
+import type { AnswerTo, Protocol, ProtocolRequest } from "./protocol.ts";
+import { readMembers, writeMembers } from "./query-members.ts";
+import { parameter, readParameters } from "./query-parameters.ts";
+import { element, escapeText } from "./xml.ts";
 
-/** Whether the request speaks this protocol: a form, or an `Action` in the query string. */
+const DECLARATION = '<?xml version="1.0"?>';
+const NAMESPACE = 'xmlns="http://queue.amazonaws.com/doc/2012-11-05/"';
+
+/** Whether the request speaks this protocol: a form, an `Action` in the query string, or a queue's own path. */
 export function isQueryProtocol(head: RequestHead): boolean {
   if (head.header("content-type")?.startsWith("application/x-www-form-urlencoded")) return true;
-  return head.query.startsWith("Action=") || head.query.includes("&Action=");
+  if (/(^|&)Action=/.test(head.query)) return true;
+  return (head.method === "GET" || head.method === "POST") && isQueuePath(head.path);
 }
 
-/** UnsupportedOperation, in the XML that clients of this protocol read. */
-export function refuseQueryProtocol(requestId: string): PlainResponse {
-  const { status, code } = SQS_ERRORS.UnsupportedOperation;
-  const message =
-    "This version of KQueuey speaks the AWS JSON 1.0 protocol of SQS only. Use an AWS SDK released after November 2023.";
+export const queryProtocol: Protocol = { name: "query", read, writeAnswer, writeError };
+
+/** "/000000000000/name": where a client sends what is about one queue. */
+function isQueuePath(path: string): boolean {
+  return /\/\d{12}\/+[^/]+\/*$/.test(path);
+}
+
+function read(request: PlainRequest): ProtocolRequest {
+  const root = readParameters(request);
+  const action = parameter(root, "Action") ?? "";
+  if (action === "") throw new SqsError("NoAction", "The request names no Action.");
+  if (isQueuePath(request.path) && (action === "CreateQueue" || action === "ListQueues")) {
+    throw new SqsError(
+      "UnknownOperation",
+      `The action ${echo(action)} is not valid for this endpoint.`,
+    );
+  }
+  return { action, members: () => withQueueOfPath(readMembers(action, root), request.path) };
+}
+
+/** The queue that the path names stands in for a `QueueUrl` parameter. */
+function withQueueOfPath(members: Members, path: string): Members {
+  if (Object.hasOwn(members, "QueueUrl") || /^\/*$/.test(path)) return members;
+  return { ...members, QueueUrl: path };
+}
+
+function writeAnswer(to: AnswerTo, output: Members | undefined): PlainResponse {
+  const { action, requestId } = to;
+  const result =
+    output === undefined ? "" : element(`${action}Result`, writeMembers(action, output));
+  const metadata = element("ResponseMetadata", element("RequestId", requestId));
+  return {
+    status: 200,
+    headers: headersOf(requestId),
+    body: `${DECLARATION}<${action}Response ${NAMESPACE}>${result}${metadata}</${action}Response>`,
+  };
+}
+
+function writeError(error: SqsError, requestId: string): PlainResponse {
+  const { status } = error;
+  if (error.kind === "NoAction") {
+    return { status, headers: headersOf(requestId), body: "<UnknownOperationException/>\n" };
+  }
+  const inside =
+    element("Type", status >= 500 ? "Receiver" : "Sender") +
+    element("Code", error.code) +
+    element("Message", escapeText(error.queryMessage)) +
+    element("Detail", "");
+  const request = element("RequestId", requestId);
   return {
     status,
-    headers: { "Content-Type": "text/xml", "x-amzn-RequestId": requestId },
-    body: `<?xml version="1.0"?><ErrorResponse xmlns="http://queue.amazonaws.com/doc/2012-11-05/"><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message><Detail/></Error><RequestId>${requestId}</RequestId></ErrorResponse>`,
+    headers: headersOf(requestId),
+    body: `${DECLARATION}<ErrorResponse ${NAMESPACE}>${element("Error", inside)}${request}</ErrorResponse>`,
   };
+}
+
+function headersOf(requestId: string): Readonly<Record<string, string>> {
+  return { "Content-Type": "text/xml", "x-amzn-RequestId": requestId };
 }

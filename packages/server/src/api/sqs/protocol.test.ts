@@ -1,5 +1,4 @@
 /** What a request of SQS looks like on the wire, and what its answers do: headers, statuses, error shapes. */
-import { encodeUtf8 } from "@kqueuey/base";
 import { ERRORS, isErrorCode, KQueueyError } from "@kqueuey/contract";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { RequestHead } from "../../exchange.ts";
@@ -12,8 +11,8 @@ beforeEach(() => {
   sqs = new SqsCaller();
 });
 
-function head(query: string, headers: Record<string, string>): RequestHead {
-  return { method: "POST", path: "/any", query, header: (name) => headers[name] };
+function head(query: string, headers: Record<string, string>, path = "/any"): RequestHead {
+  return { method: "POST", path, query, header: (name) => headers[name] };
 }
 
 describe("which requests are SQS", () => {
@@ -29,6 +28,17 @@ describe("which requests are SQS", () => {
     [false, "", { "x-amz-target": "DynamoDB_20120810.ListTables" }],
   ])("%s: query %j, headers %j", (expected, query, headers) => {
     expect(isSqsRequest(head(query, headers))).toBe(expected);
+  });
+
+  test.each([
+    [true, "/000000000000/q"],
+    [true, "//000000000000/q.fifo/"],
+    [true, "/queue/us-east-1/000000000000/q"],
+    [false, "/000000000000"],
+    [false, "/1/q"],
+    [false, "/healthz"],
+  ])("%s: the path %s alone", (expected, path) => {
+    expect(isSqsRequest(head("", {}, path))).toBe(expected);
   });
 });
 
@@ -131,16 +141,6 @@ describe("errors", () => {
   test("a target of another service is no action", async () => {
     const reply = await sqs.call("x", {}, { "x-amz-target": "Other.ListQueues" });
     expect(reply.headers["x-amzn-query-error"]).toBe("InvalidAction;Sender");
-  });
-
-  test("the Query protocol is refused in its own XML", async () => {
-    const reply = await sqs.send(encodeUtf8("Action=ListQueues"), {
-      "content-type": "application/x-www-form-urlencoded",
-    });
-    expect(reply.status).toBe(400);
-    expect(reply.headers["Content-Type"]).toBe("text/xml");
-    expect(reply.text).toContain("<Code>AWS.SimpleQueueService.UnsupportedOperation</Code>");
-    expect(reply.text).toContain("AWS JSON 1.0");
   });
 
   test.each([

@@ -7,12 +7,14 @@ import {
   type SystemSelection,
 } from "./attribute-selection.ts";
 import type { SqsAction, SqsCall } from "./call.ts";
+import { hasAllowedCharacters } from "./characters.ts";
 import { invalidParameter } from "./errors.ts";
 import { type Members, optionalInteger } from "./input.ts";
 import { writeMessageAttributes } from "./message-attributes.ts";
 import { attributesDigest, hexOf } from "./message-digest.ts";
 import { queueArn, queueNameOf } from "./queue-url.ts";
 import { checkVisibilityTimeout } from "./visibility-timeout.ts";
+import { replaceForbidden } from "./xml.ts";
 
 const MESSAGES_MAX = 10;
 const WAIT_SECONDS_MAX = 20;
@@ -98,12 +100,19 @@ function writeMessage(call: SqsCall, message: ReceivedMessage, selections: Selec
 
 const lossyDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** The native API can send bytes that are no text: SQS shows U+FFFD in their place, under a digest that fits. */
+/**
+ * The native API can send bytes that are no text, or characters that XML cannot carry: U+FFFD is shown in
+ * their place, under a digest that fits.
+ */
 function writeBody(call: SqsCall, message: ReceivedMessage): { text: string; md5: string } {
   const { body, bodyMd5 } = message;
   const text = decodeUtf8(body);
-  if (text !== undefined) return { text, md5: hexOf(bodyMd5 ?? call.digests.md5(body)) };
-  const replaced = lossyDecoder.decode(body);
+  const isShowable = call.protocol === "json" || hasAllowedCharacters(text ?? "");
+  if (text !== undefined && isShowable) {
+    return { text, md5: hexOf(bodyMd5 ?? call.digests.md5(body)) };
+  }
+  const decoded = text ?? lossyDecoder.decode(body);
+  const replaced = call.protocol === "json" ? decoded : replaceForbidden(decoded);
   return { text: replaced, md5: hexOf(call.digests.md5(encodeUtf8(replaced))) };
 }
 

@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { SqsCaller } from "../../testing/sqs-caller.ts";
+import { hasAllowedCharacters } from "./characters.ts";
 
 const ACTIONS = [
   "ChangeMessageVisibility",
@@ -106,4 +107,58 @@ test("no bytes make a fault", async () => {
     ),
   );
   expect(sqs.faults).toEqual([]);
+});
+
+const STEPS = [
+  "1",
+  "2",
+  "Attribute",
+  "AttributeName",
+  "Attributes",
+  "DataType",
+  "Entries",
+  "Id",
+  "MessageAttribute",
+  "MessageBody",
+  "Name",
+  "ReceiptHandle",
+  "SendMessageBatchRequestEntry",
+  "StringValue",
+  "Tag",
+  "Value",
+  "__proto__",
+  "constructor",
+  "entry",
+  "member",
+];
+
+const parameters = fc.array(
+  fc.tuple(
+    fc.array(fc.constantFrom(...STEPS), { minLength: 1, maxLength: 5 }),
+    leaf.map((value) => String(value)),
+  ),
+  { maxLength: 8 },
+);
+
+test("no parameters of the Query protocol make a fault, and every answer is XML", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...ACTIONS), parameters, async (action, pairs) => {
+      const sqs = new SqsCaller();
+      await sqs.createQueue("q");
+      const form = new URLSearchParams([
+        ["Action", action],
+        ["QueueUrl", "q"],
+        ...pairs.map(([steps, value]): [string, string] => [
+          steps.join("."),
+          value.replaceAll(/\p{Surrogate}/gu, ""),
+        ]),
+      ]);
+      const reply = await sqs.query(form.toString());
+      expect([200, 400, 403, 404, 503]).toContain(reply.status);
+      expect(reply.text).toMatch(/^<\?xml version="1.0"\?><.*>$/s);
+      expect(hasAllowedCharacters(reply.text)).toBe(true);
+      expect(sqs.faults).toEqual([]);
+    }),
+    { numRuns: 500 },
+  );
 });

@@ -14,18 +14,13 @@ import type {
 } from "../../exchange.ts";
 import { findAction } from "./actions.ts";
 import { sqsErrorOf } from "./broker-errors.ts";
-import type { SqsCall, SqsIdentity } from "./call.ts";
+import type { SqsAnswer, SqsCall, SqsIdentity } from "./call.ts";
 import { SqsError } from "./errors.ts";
 import type { Members } from "./input.ts";
 import { usableTraceHeader } from "./outgoing-message.ts";
-import {
-  isJsonProtocol,
-  readJsonAction,
-  readJsonMembers,
-  writeJsonAnswer,
-  writeJsonError,
-} from "./protocol-json.ts";
-import { isQueryProtocol, refuseQueryProtocol } from "./protocol-query.ts";
+import type { AnswerTo, Protocol } from "./protocol.ts";
+import { isJsonProtocol, jsonProtocol } from "./protocol-json.ts";
+import { isQueryProtocol, queryProtocol } from "./protocol-query.ts";
 import { PurgeGate } from "./purge-gate.ts";
 import { findQueue } from "./queue-attributes.ts";
 import { queueNameOf } from "./queue-url.ts";
@@ -60,7 +55,7 @@ export function createSqsApi(ports: SqsPorts, identity: Partial<SqsIdentity> = {
   return {
     async handle(request) {
       const requestId = ports.newRequestId();
-      if (!isJsonProtocol(request)) return refuseQueryProtocol(requestId);
+      const protocol = protocolOf(request);
       const call: SqsCall = {
         broker: ports.broker,
         context: contextOf(request),
@@ -69,35 +64,42 @@ export function createSqsApi(ports: SqsPorts, identity: Partial<SqsIdentity> = {
         origin: settings.publicUrl ?? originOf(request),
         traceHeader: usableTraceHeader(request.header("x-amzn-trace-id")),
         purges,
+        protocol: protocol.name,
       };
       try {
-        return await answerJson(call, request, requestId);
+        return await answer(call, { request, protocol, requestId });
       } catch (error) {
         const answered = sqsErrorOf(error);
         if (answered.kind === "InternalFailure") {
           ports.onFault?.(KQueueyError.from(error), requestId);
         }
-        return writeJsonError(answered, requestId, request);
+        return protocol.writeError(answered, requestId, request);
       }
     },
     refuse(head, refusal) {
-      const requestId = ports.newRequestId();
-      return isJsonProtocol(head)
-        ? writeJsonError(refusalError(refusal), requestId, head)
-        : refuseQueryProtocol(requestId);
+      return protocolOf(head).writeError(refusalError(refusal), ports.newRequestId(), head);
     },
   };
 }
 
-async function answerJson(
+function protocolOf(head: RequestHead): Protocol {
+  return isJsonProtocol(head) ? jsonProtocol : queryProtocol;
+}
+
+async function answer(
   call: SqsCall,
-  request: PlainRequest,
-  requestId: string,
+  asked: {
+    readonly request: PlainRequest;
+    readonly protocol: Protocol;
+    readonly requestId: string;
+  },
 ): Promise<PlainResponse> {
-  const action = findAction(readJsonAction(request));
-  const input = readJsonMembers(request.body);
+  const { protocol, requestId } = asked;
+  const read = protocol.read(asked.request);
+  const action = findAction(read.action);
+  const input = read.members();
   try {
-    return writeJsonAnswer(await action(call, input), requestId);
+    return writeAnswer(protocol, { action: read.action, requestId }, await action(call, input));
   } catch (error) {
     // Whether the queue exists comes before what is wrong with the request; asked only when something is.
     if (error instanceof SqsError && (await namesMissingQueue(call, input))) {
@@ -105,6 +107,22 @@ async function answerJson(
     }
     throw error;
   }
+}
+
+/** The answer, with its handover when it carries leases. */
+function writeAnswer(protocol: Protocol, to: AnswerTo, answer: SqsAnswer): PlainResponse {
+  const { output, delivery } = answer;
+  const response = protocol.writeAnswer(to, output);
+  if (delivery === undefined) return response;
+  return {
+    ...response,
+    handover: {
+      stillFresh: () => delivery.stillFresh(),
+      stale: protocol.writeAnswer(to, {}),
+      written: () => delivery.written(),
+      undelivered: () => delivery.undelivered(),
+    },
+  };
 }
 
 async function namesMissingQueue(call: SqsCall, input: Members): Promise<boolean> {
