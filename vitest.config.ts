@@ -14,6 +14,7 @@ export default defineConfig({
           include: [
             "packages/*/src/**/*.test.ts",
             "packages/*/test/**/*.test.ts",
+            "packages/sim/planted/**/*.test.ts",
             "scripts/**/*.test.ts",
           ],
           exclude: [

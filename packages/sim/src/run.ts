@@ -41,9 +41,15 @@ export function runSeed({ seed, faultyMs }: RunOptions): RunResult {
   return execute(planOf(seed, { faultyMs }));
 }
 
+/**
+ * Takes the place of the time in which strikes come: a test that leads the cluster into a corner itself, and
+ * says what it saw there that no checker can see.
+ */
+export type Direction = (cluster: SimCluster) => readonly Violation[];
+
 /** Runs a plan to its end; equal plans run equally. */
-export function execute(plan: Plan): RunResult {
-  return new Run(plan).execute();
+export function execute(plan: Plan, direction?: Direction): RunResult {
+  return new Run(plan).execute(direction);
 }
 
 class Run {
@@ -69,18 +75,19 @@ class Run {
     this.#workload = new Workload(this.#cluster, plan.workload);
   }
 
-  execute(): RunResult {
+  execute(direction: Direction | undefined): RunResult {
     const cluster = this.#cluster;
     cluster.startAll();
     cluster.awaitLeader(FIRST_LEADER_LIMIT_MS);
     this.#workload.createQueue();
     this.#workload.start();
     this.#nemesis.begin(this.#plan.strikes);
-    cluster.world.runFor(this.#plan.faultyMs);
+    const seen = direction?.(cluster) ?? [];
+    if (direction === undefined) cluster.world.runFor(this.#plan.faultyMs);
     const drained = this.#heal();
     return {
       plan: this.#plan,
-      violations: this.#judge(drained),
+      violations: [...seen, ...this.#judge(drained)],
       acknowledged: this.#workload.acknowledged,
       tombstones: this.#workload.tombstones,
       faults: this.#nemesis.struck,

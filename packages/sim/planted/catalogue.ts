@@ -1,0 +1,13 @@
+/** Every planted bug. */
+import type { PlantedBug } from "./bug.ts";
+import { CONSENSUS_BUGS } from "./catalogue/consensus.ts";
+import { QUEUE_BUGS } from "./catalogue/queue.ts";
+import { REPLICA_BUGS } from "./catalogue/replica.ts";
+import { STORAGE_BUGS } from "./catalogue/storage.ts";
+
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  ...CONSENSUS_BUGS,
+  ...REPLICA_BUGS,
+  ...QUEUE_BUGS,
+  ...STORAGE_BUGS,
+];

@@ -1,0 +1,133 @@
+/** Wrong behaviours in the engine between log and queue: time, reads, applying, leases on their way out. */
+import type { PlantedBug } from "../bug.ts";
+
+export const REPLICA_BUGS: readonly PlantedBug[] = [
+  {
+    name: "wall-clock-for-deadlines",
+    promise: "deadlines need no synchronised clocks and never jump",
+    patches: [
+      {
+        file: "replica/src/replica.ts",
+        find: "clusterTimeMs: this.#clock.now(this.#nowMs),\n      wallTimeMs",
+        replace:
+          "clusterTimeMs: Math.max(this.#clock.now(this.#nowMs), this.#wallMs - 1_699_990_000_000) as ClusterTimeMs,\n      wallTimeMs",
+      },
+    ],
+    caughtBy: ["delivery", "run"],
+    seedsMax: 60,
+  },
+  {
+    name: "pair-heard-time-with-an-earlier-clock",
+    promise: "a lease ends early by at most the drift between two clocks",
+    patches: [
+      {
+        file: "replica/src/replica.ts",
+        find: "this.#clock.hear(heard, message.term, nowMs);",
+        replace: "this.#clock.hear(heard, message.term, this.#tickedMs);",
+      },
+      {
+        file: "replica/src/replica.ts",
+        find: "  tick(nowMs: MonotonicMs, wallMs: WallTimeMs): void {\n    this.#nowMs = nowMs;",
+        replace:
+          "  tick(nowMs: MonotonicMs, wallMs: WallTimeMs): void {\n    this.#nowMs = nowMs;\n    this.#tickedMs = nowMs;",
+      },
+      {
+        file: "replica/src/replica.ts",
+        find: "  #nowMs: MonotonicMs;\n",
+        replace: "  #nowMs: MonotonicMs;\n  #tickedMs = 0 as MonotonicMs;\n",
+      },
+    ],
+    caughtBy: ["delivery", "run"],
+    seedsMax: 100,
+  },
+  {
+    name: "apply-an-entry-twice",
+    promise: "every entry is applied once, in order, on every replica",
+    patches: [
+      {
+        file: "replica/src/opening.ts",
+        find: "applied: logIndex(meta?.index ?? recovered.base.index),",
+        replace: "applied: logIndex(Math.max(recovered.base.index, (meta?.index ?? 0) - 1)),",
+      },
+      {
+        file: "queue/src/machine.ts",
+        find: "assert(index > core.appliedIndex && index < ENTRY_INDEX_END,",
+        replace: "assert(index >= core.appliedIndex && index < ENTRY_INDEX_END,",
+      },
+      {
+        file: "queue/src/machine.ts",
+        find: "assert(index > this.#core.appliedIndex,",
+        replace: "assert(index >= this.#core.appliedIndex,",
+      },
+      {
+        file: "raft/src/state.ts",
+        find: 'assert(initial.membership.index <= initial.applied, "the membership is in force at applied");',
+        replace: "",
+      },
+    ],
+    caughtBy: ["delivery", "run"],
+    seedsMax: 60,
+  },
+  {
+    name: "answer-a-read-before-it-is-applied",
+    promise: "depth readings are current",
+    patches: [
+      {
+        file: "replica/src/reads.ts",
+        find: "this.#confirmed.findIndex((each) => each.index <= applied)",
+        replace: "this.#confirmed.findIndex((each) => each.index <= applied + 1_000)",
+      },
+    ],
+    caughtBy: ["delivery", "run"],
+    seedsMax: 100,
+  },
+  {
+    name: "drop-the-leases-on-failover",
+    promise: "one holder at a time",
+    patches: [
+      {
+        file: "queue/src/machine.ts",
+        find: `    this.#core.appliedIndex = index;
+  }`,
+        replace: `    const core = this.#core;
+    core.appliedIndex = index;
+    for (const id of core.queueOrder) {
+      const queue = core.queues.get(id);
+      for (let place = 0; place < (queue?.pages.length ?? 0); place++) {
+        const page = queue?.pages.at(place);
+        for (let slot = 0; slot < (page?.used ?? 0); slot++) {
+          if (page === undefined || page.place(slot) !== PLACE.leased) continue;
+          core.touch(page);
+          core.touch(page.queue);
+          takeOut(core, page, slot);
+          putReady(core, page, slot);
+        }
+      }
+    }
+  }`,
+      },
+      {
+        file: "queue/src/machine.ts",
+        find: 'import { replay } from "./replay.ts";',
+        replace:
+          'import { replay } from "./replay.ts";\nimport { putReady, takeOut } from "./places.ts";',
+      },
+    ],
+    caughtBy: ["delivery", "run"],
+    seedsMax: 30,
+  },
+  {
+    name: "answer-a-send-before-it-is-committed",
+    promise: "what is acknowledged is on the disks of a majority",
+    patches: [
+      {
+        file: "raft/src/tracker/tracker.ts",
+        find: "if (member.id === this.#self.id) return this.#self.durableTo();",
+        replace:
+          "if (member.id === this.#self.id) return this.#self.durableTo();\n    if (this.#voters.incoming.length > 3) return this.#self.durableTo();",
+      },
+    ],
+    caughtBy: ["delivery", "run"],
+    seedsMax: 60,
+  },
+];

@@ -1,0 +1,147 @@
+/**
+ * Hunts planted bugs: builds a bundle with the bug in it and runs seeds until a checker sees it, then runs
+ * the same plans on the code as it ships, which must pass them all.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { planOf } from "../src/plan.ts";
+import type { PlantedBug } from "./bug.ts";
+import { bundle } from "./bundle.ts";
+import { StalePatch } from "./patch.ts";
+import { TrialThread } from "./trial.ts";
+import type { Trial, Verdict } from "./verdict.ts";
+
+/** Virtual ms of load with faults, unless the bug's plan says otherwise. */
+const FAULTY_MS = 8_000;
+
+export type Outcome =
+  /** A checker that was expected saw it. */
+  | { readonly kind: "caught"; readonly by: string; readonly seed: number; readonly what: string }
+  /** It was seen, but by none of the checkers that should see it first. */
+  | { readonly kind: "surprise"; readonly by: string; readonly seed: number; readonly what: string }
+  | { readonly kind: "missed" }
+  /** The code as it ships breaks a promise under the same plan. */
+  | { readonly kind: "unsound"; readonly by: string; readonly seed: number; readonly what: string }
+  | { readonly kind: "stale"; readonly what: string };
+
+export interface Catch {
+  readonly bug: PlantedBug;
+  readonly outcome: Outcome;
+  readonly seconds: number;
+}
+
+export interface HuntOptions {
+  /** Bugs hunted at a time, each in a thread. */
+  readonly threads: number;
+  /** Seeds are 1, 2, … from here. */
+  readonly firstSeed: number;
+  /** In place of each bug's own number. */
+  readonly seedsMax: number | undefined;
+  /** Called as each is done. */
+  readonly done: (caught: Catch) => void;
+}
+
+/** Hunts all of them; the results are in the order of `bugs`. */
+export async function hunt(bugs: readonly PlantedBug[], options: HuntOptions): Promise<Catch[]> {
+  const folder = await mkdtemp(join(tmpdir(), "planted-bugs-"));
+  try {
+    return await new Hunt(folder, options).run(bugs);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+class Hunt {
+  readonly #folder: string;
+  readonly #options: HuntOptions;
+  readonly #soundBundle: Promise<string>;
+  /** Trials that the code as it ships has passed. */
+  readonly #passed = new Set<string>();
+
+  constructor(folder: string, options: HuntOptions) {
+    this.#folder = folder;
+    this.#options = options;
+    const path = join(folder, "sound.mjs");
+    this.#soundBundle = bundle([], path).then(() => path);
+  }
+
+  async run(bugs: readonly PlantedBug[]): Promise<Catch[]> {
+    const results = new Map<PlantedBug, Catch>();
+    const queue = [...bugs];
+    const work = async (): Promise<void> => {
+      for (;;) {
+        const bug = queue.shift();
+        if (bug === undefined) return;
+        const began = performance.now();
+        const outcome = await this.#huntOne(bug);
+        const caught = { bug, outcome, seconds: (performance.now() - began) / 1_000 };
+        results.set(bug, caught);
+        this.#options.done(caught);
+      }
+    };
+    await Promise.all(Array.from({ length: this.#options.threads }, work));
+    return bugs.flatMap((bug) => results.get(bug) ?? []);
+  }
+
+  async #huntOne(bug: PlantedBug): Promise<Outcome> {
+    const path = join(this.#folder, `${bug.name}.mjs`);
+    try {
+      await bundle(bug.patches, path);
+    } catch (error) {
+      if (error instanceof StalePatch) return { kind: "stale", what: error.message };
+      throw error;
+    }
+    const trials = this.#trialsOf(bug);
+    const seen = await firstViolation(path, trials);
+    if (seen === undefined) return { kind: "missed" };
+    const unsound = await this.#checkSound(trials.slice(0, seen.at + 1));
+    if (unsound !== undefined) return unsound;
+    const { checker, promise, what } = seen.violation;
+    const expected = bug.caughtBy.includes(checker);
+    const kind = expected ? "caught" : "surprise";
+    const seed = seen.at + 1;
+    return { kind, by: checker, seed, what: `${promise}: ${what}` };
+  }
+
+  #trialsOf(bug: PlantedBug): Trial[] {
+    const { firstSeed, seedsMax = bug.seedsMax } = this.#options;
+    return Array.from({ length: seedsMax }, (_, i) => {
+      const plan = planOf(firstSeed + i, { faultyMs: FAULTY_MS });
+      return { plan: bug.plan === undefined ? plan : bug.plan(plan), scenario: bug.scenario };
+    });
+  }
+
+  /** Makes the trials on the code without the bug; tells what it broke, if anything. */
+  async #checkSound(trials: readonly Trial[]): Promise<Outcome | undefined> {
+    const fresh = trials.filter((trial) => !this.#passed.has(JSON.stringify(trial)));
+    const seen = await firstViolation(await this.#soundBundle, fresh);
+    if (seen === undefined) {
+      for (const trial of fresh) this.#passed.add(JSON.stringify(trial));
+      return undefined;
+    }
+    const { checker, promise, what } = seen.violation;
+    const seed = fresh[seen.at]?.plan.seed ?? 0;
+    return { kind: "unsound", by: checker, seed, what: `${promise}: ${what}` };
+  }
+}
+
+type Seen = { readonly at: number; readonly violation: NonNullable<Verdict["violation"]> };
+
+/** Makes the trials in turn until one breaks a promise. */
+async function firstViolation(
+  bundlePath: string,
+  trials: readonly Trial[],
+): Promise<Seen | undefined> {
+  if (trials.length === 0) return undefined;
+  const thread = new TrialThread(bundlePath);
+  try {
+    for (const [at, trial] of trials.entries()) {
+      const { violation } = await thread.run(trial);
+      if (violation !== undefined) return { at, violation };
+    }
+    return undefined;
+  } finally {
+    await thread.stop();
+  }
+}

@@ -1,0 +1,8 @@
+/** The directed scenarios, by name: bugs refer to them, and only the bundle has their code. */
+export type ScenarioName =
+  | "two-candidates"
+  | "figure-8"
+  | "learners-only"
+  | "half-of-a-joint-change"
+  | "forgotten-majority"
+  | "damaged-middle";
