@@ -1,9 +1,9 @@
 import { must, type NodeId } from "@kqueuey/base";
 import { describe, expect, test } from "vitest";
-import { checkDelivery } from "./checkers/delivery.ts";
+import { judgeHistory } from "./checkers/judge-history.ts";
 import { SimCluster } from "./cluster.ts";
 import { plainWorkload } from "./workload/plan.ts";
-import { Workload } from "./workload.ts";
+import { Workload } from "./workload/workload.ts";
 
 interface Scene {
   readonly cluster: SimCluster;
@@ -16,7 +16,7 @@ function underLoad(seed: number, visibilityTimeoutMs = 1_000): Scene {
   cluster.startAll();
   cluster.awaitLeader(30_000);
   const workload = new Workload(cluster, plainWorkload(visibilityTimeoutMs));
-  workload.createQueue();
+  workload.createQueues();
   workload.start();
   cluster.world.runFor(2_000);
   return { cluster, workload };
@@ -37,14 +37,12 @@ function settle({ cluster, workload }: Scene): void {
   const drained = (): boolean => {
     const leader = cluster.leader();
     const machine = leader === undefined ? undefined : cluster.replica(leader)?.machine;
-    const view = machine?.describe(workload.queue);
-    if (machine === undefined || view === undefined || !workload.quiet) return false;
-    if (view.available + view.inFlight + view.delayed > 0) return false;
+    if (machine === undefined || !workload.quiet || !workload.isEmpty(machine)) return false;
     const applied = machine.appliedIndex;
     return cluster.ids.every((id) => cluster.replica(id)?.machine.appliedIndex === applied);
   };
   expect(cluster.world.runUntil(drained, 120_000)).toBe(true);
-  expect(checkDelivery(workload.history)).toEqual([]);
+  expect(judgeHistory(workload.history)).toEqual([]);
   expect(cluster.deaths).toEqual([]);
   const hashes = cluster.ids.map((id) => cluster.replica(id)?.machine.chainHash);
   expect(new Set(hashes).size).toBe(1);

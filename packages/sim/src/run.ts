@@ -3,13 +3,12 @@
  * everything pending, then the verdicts.
  */
 import type { Checker, Violation } from "./checkers/checker.ts";
-import { checkDelivery } from "./checkers/delivery.ts";
 import { allCheckers } from "./checkers/index.ts";
 import { SimCluster } from "./cluster.ts";
 import { Nemesis } from "./nemesis/apply.ts";
 import { type Plan, planOf } from "./plan.ts";
 import { stream } from "./streams.ts";
-import { Workload } from "./workload.ts";
+import { Workload } from "./workload/workload.ts";
 
 export interface RunOptions {
   readonly seed: number;
@@ -79,7 +78,7 @@ class Run {
     const cluster = this.#cluster;
     cluster.startAll();
     cluster.awaitLeader(FIRST_LEADER_LIMIT_MS);
-    this.#workload.createQueue();
+    this.#workload.createQueues();
     this.#workload.start();
     this.#nemesis.begin(this.#plan.strikes);
     const seen = direction?.(cluster) ?? [];
@@ -109,10 +108,7 @@ class Run {
   #judge(drained: boolean): Violation[] {
     const cluster = this.#cluster;
     const { history } = this.#workload;
-    const violations: Violation[] = checkDelivery(history).map((found) => ({
-      checker: "delivery",
-      ...found,
-    }));
+    const violations: Violation[] = [];
     const broken = (promise: string, what: string): void => {
       violations.push({ checker: "run", promise, what });
     };
@@ -146,8 +142,7 @@ class Run {
     const leader = cluster.leader();
     const replica = leader === undefined ? undefined : cluster.replica(leader);
     if (replica === undefined) return false;
-    const view = replica.machine.describe(this.#workload.queue);
-    if (view === undefined || view.available + view.inFlight + view.delayed > 0) return false;
+    if (!this.#workload.isEmpty(replica.machine)) return false;
     const applied = replica.machine.appliedIndex;
     if (applied < replica.raft.status().lastIndex) return false;
     return cluster.ids.every((id) => cluster.replica(id)?.machine.appliedIndex === applied);
@@ -157,11 +152,9 @@ class Run {
     const cluster = this.#cluster;
     const leader = cluster.leader();
     const machine = leader === undefined ? undefined : cluster.replica(leader)?.machine;
-    const view = machine?.describe(this.#workload.queue);
     const states = cluster.ids.map((id) => `${id}=${this.#stateOf(id)}`).join(" ");
     return (
-      `leader ${leader ?? "none"}, senders quiet ${this.#workload.quiet}, ` +
-      `available ${view?.available}, in flight ${view?.inFlight}, ${states}`
+      `leader ${leader ?? "none"}, ${this.#workload.describeRest(machine)}, ${states}`
     );
   }
 }

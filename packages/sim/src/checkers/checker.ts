@@ -7,7 +7,7 @@ import type { NodeId } from "@kqueuey/base";
 import type { QueueMachine } from "@kqueuey/queue";
 import type { Entry } from "@kqueuey/raft";
 import type { Replica } from "@kqueuey/replica";
-import type { History } from "../history.ts";
+import type { History } from "../history/history.ts";
 
 /** A promise that did not hold, in words. */
 export interface Violation {

@@ -1,0 +1,230 @@
+/**
+ * A second implementation of what a group's state is, fed by the entries that replicas apply. The first
+ * application of an index, by whichever node, defines it; the checkers compare everybody with the account.
+ */
+import type { Entry } from "@kqueuey/raft";
+import { Queue } from "./account.ts";
+import { AuditedCatalogue } from "./catalogue.ts";
+import { type AttributeChanges, type AuditedCommand, readEntry } from "./entry-reader.ts";
+import { Ledger } from "./ledger.ts";
+import { type AuditedOutcome, done, refused } from "./outcome.ts";
+import { type Moment, Rules } from "./rules.ts";
+
+/** What the account says of one entry. */
+export interface AuditedIndex {
+  readonly term: number;
+  readonly entry: Entry;
+  /** Cluster time after it. */
+  readonly now: number;
+  /** Queues that it changed, with their counters after it. */
+  readonly queues: readonly QueueAfter[];
+}
+
+export interface QueueAfter {
+  readonly id: number;
+  readonly available: number;
+  readonly inFlight: number;
+  readonly delayed: number;
+}
+
+/** An execution of a request. */
+export interface Execution {
+  readonly index: number;
+  readonly outcome: AuditedOutcome;
+  readonly replayed: boolean;
+}
+
+const DEFAULTS: ReadonlyMap<string, number> = new Map([
+  ["visibilityTimeoutMs", 30_000],
+  ["delayMs", 0],
+  ["retentionMs", 345_600_000],
+  ["maximumMessageBytes", 1_048_576],
+  ["receiveWaitMs", 0],
+]);
+const NO_CHANGES: AttributeChanges = { numbers: new Map(), deadLetter: "keep" };
+
+export class Auditor {
+  readonly rules: Rules = new Rules();
+  readonly catalogue: AuditedCatalogue = new AuditedCatalogue();
+  /** Every queue that ever was, deleted ones too. */
+  readonly queuesByName: Map<string, Queue> = new Map();
+  /** The executions of each request id, in order: one, and its replays. */
+  readonly executions: Map<string, Execution[]> = new Map();
+  /** What could not be audited, in words: such an entry must not be in the log. */
+  readonly complaints: string[] = [];
+  readonly #indexes: AuditedIndex[] = [];
+  readonly #ledger = new Ledger();
+  readonly #deleted = new Set<number>();
+  #isInitialised = false;
+  #now = 0;
+
+  /** The highest index audited. */
+  get index(): number {
+    return this.#indexes.length;
+  }
+
+  /** Cluster time of the last entry audited. */
+  get now(): number {
+    return this.#now;
+  }
+
+  at(index: number): AuditedIndex | undefined {
+    return this.#indexes[index - 1];
+  }
+
+  /** Takes the next entry into the account. */
+  audit(entry: Entry): void {
+    const { touched } = this.rules;
+    touched.clear();
+    if (entry.kind === "commands") this.#auditCommands(entry);
+    const queues: QueueAfter[] = [];
+    for (const queue of touched) {
+      const counters = { ...queue.counters };
+      queue.states.push({ index: entry.index, counters, attributes: queue.attributes });
+      if (!queue.isDeleted) queues.push({ id: queue.id, ...counters });
+    }
+    this.#indexes.push({ term: entry.term, entry, now: this.#now, queues });
+  }
+
+  #auditCommands(entry: Entry): void {
+    const read = readEntry(entry.data);
+    if (typeof read === "string") {
+      this.complaints.push(`index ${entry.index}: ${read}`);
+      return;
+    }
+    this.#now = Math.max(this.#now, read.clusterTimeMs);
+    const at = { index: entry.index, now: this.#now };
+    this.#ledger.advance(this.#now);
+    this.rules.passTime(at);
+    for (const command of read.commands) this.#execute(command, at);
+  }
+
+  #execute(command: AuditedCommand, at: Moment): void {
+    const { requestKey, kind, queueId } = command;
+    if (requestKey === undefined) {
+      this.#carryOut(command, at);
+      return;
+    }
+    const known = this.#ledger.find(requestKey);
+    if (known === undefined) {
+      const outcome = this.#carryOut(command, at);
+      const worthless =
+        outcome.kind === "refused" || (outcome.kind === "granted" && outcome.grants.length === 0);
+      if (!worthless) this.#ledger.remember(requestKey, { kind, queueId, outcome });
+      this.#note(requestKey, { index: at.index, outcome, replayed: false });
+      return;
+    }
+    const isSame = known.kind === kind && known.queueId === queueId;
+    const outcome = isSame ? known.outcome : refused("request-id-reused");
+    this.#note(requestKey, { index: at.index, outcome, replayed: true });
+  }
+
+  #note(key: string, execution: Execution): void {
+    const executions = this.executions.get(key);
+    if (executions === undefined) this.executions.set(key, [execution]);
+    else executions.push(execution);
+  }
+
+  #carryOut(command: AuditedCommand, at: Moment): AuditedOutcome {
+    switch (command.kind) {
+      case "reserveQueue":
+        return this.catalogue.reserve(command.name);
+      case "confirmQueue":
+        return this.catalogue.confirm(command.queueId);
+      case "markDeleting":
+        return this.catalogue.markDeleting(command.queueId);
+      case "forgetQueue":
+        return this.catalogue.forget(command.queueId);
+      case "initCluster": {
+        const changed = !this.#isInitialised;
+        this.#isInitialised = true;
+        return done(changed);
+      }
+      case "createQueue":
+        return this.#create(command);
+      case "deleteQueue":
+        return this.#delete(command.queueId, at);
+      default: {
+        const queue = this.rules.queues.get(command.queueId);
+        return queue === undefined ? refused("queue-not-found") : this.#onQueue(queue, command, at);
+      }
+    }
+  }
+
+  #onQueue(
+    queue: Queue,
+    command: Extract<
+      AuditedCommand,
+      {
+        readonly kind:
+          | "send"
+          | "receive"
+          | "tombstone"
+          | "extend"
+          | "release"
+          | "undelivered"
+          | "setQueue"
+          | "purgeQueue";
+      }
+    >,
+    at: Moment,
+  ): AuditedOutcome {
+    const { rules } = this;
+    switch (command.kind) {
+      case "send":
+        return { kind: "sent", messageIds: rules.send(queue, command.messages, at) };
+      case "receive": {
+        const leaseMs = command.leaseMs ?? queue.number("visibilityTimeoutMs");
+        return { kind: "granted", grants: rules.receive(queue, { ...command, leaseMs }, at) };
+      }
+      case "tombstone":
+      case "extend":
+      case "release":
+      case "undelivered": {
+        const { kind, leases } = command;
+        return {
+          kind: "settled",
+          results: leases.map((each) => rules.settle(queue, kind, each, at)),
+        };
+      }
+      case "setQueue":
+        queue.attributes = changed(queue.attributes, command.attributes);
+        rules.touched.add(queue);
+        return done(true);
+      case "purgeQueue":
+        return done(rules.purge(queue, "purged", at));
+    }
+  }
+
+  #create(command: Extract<AuditedCommand, { readonly kind: "createQueue" }>): AuditedOutcome {
+    const { queueId: id, name } = command;
+    if (this.rules.queues.has(id)) return done(false);
+    if (this.#deleted.has(id)) return refused("queue-deleted");
+    const initial = changed({ numbers: DEFAULTS, deadLetter: undefined }, NO_CHANGES);
+    const queue = new Queue(id, name, changed(initial, command.attributes));
+    this.rules.queues.set(id, queue);
+    this.queuesByName.set(name, queue);
+    this.rules.touched.add(queue);
+    return done(true);
+  }
+
+  #delete(id: number, at: Moment): AuditedOutcome {
+    const queue = this.rules.queues.get(id);
+    if (queue === undefined) return done(false);
+    this.rules.purge(queue, "deleted", at);
+    queue.isDeleted = true;
+    this.rules.queues.delete(id);
+    this.#deleted.add(id);
+    return done(true);
+  }
+}
+
+function changed(before: Queue["attributes"], changes: AttributeChanges): Queue["attributes"] {
+  const deadLetter =
+    changes.deadLetter === "keep"
+      ? before.deadLetter
+      : changes.deadLetter === "none"
+        ? undefined
+        : changes.deadLetter;
+  return { numbers: new Map([...before.numbers, ...changes.numbers]), deadLetter };
+}

@@ -1,0 +1,216 @@
+/** Reads an entry's commands into plain objects: the auditor's own reading of the format, not the machine's. */
+import { ByteReader, decodeUtf8 } from "@kqueuey/base";
+import { requestKeyOf } from "../workload/request-ids.ts";
+
+/** Attributes that the rules depend on, and the rest as numbers. */
+export interface AttributeChanges {
+  readonly numbers: ReadonlyMap<string, number>;
+  /** "keep": not mentioned. */
+  readonly deadLetter: DeadLetterPolicy | "none" | "keep";
+}
+
+export interface DeadLetterPolicy {
+  readonly queueId: number;
+  readonly group: number;
+  readonly maximumReceives: number;
+}
+
+export interface AuditedSend {
+  /** Absent: the queue's delay. */
+  readonly delayMs: number | undefined;
+  readonly body: string;
+  readonly bytes: number;
+  /** Where the record is in the entry. */
+  readonly offset: number;
+}
+
+export interface AuditedLease {
+  readonly sequence: number;
+  readonly token: number;
+  readonly ms: number;
+}
+
+export type SettleKind = "tombstone" | "extend" | "release" | "undelivered";
+export type PlainKind = "deleteQueue" | "confirmQueue" | "markDeleting" | "forgetQueue";
+
+interface Common {
+  readonly queueId: number;
+  /** Absent: the command has no request id. */
+  readonly requestKey: string | undefined;
+}
+
+export type AuditedCommand = Common &
+  (
+    | { readonly kind: "send"; readonly messages: readonly AuditedSend[] }
+    | {
+        readonly kind: "receive";
+        readonly limit: number;
+        readonly maxBytes: number;
+        readonly leaseMs: number | undefined;
+      }
+    | { readonly kind: SettleKind; readonly leases: readonly AuditedLease[] }
+    | { readonly kind: "createQueue"; readonly name: string; readonly attributes: AttributeChanges }
+    | { readonly kind: "reserveQueue"; readonly name: string }
+    | { readonly kind: "setQueue"; readonly attributes: AttributeChanges }
+    | { readonly kind: "purgeQueue" }
+    | { readonly kind: PlainKind }
+    | { readonly kind: "initCluster" }
+  );
+
+export interface AuditedEntry {
+  readonly clusterTimeMs: number;
+  readonly commands: readonly AuditedCommand[];
+}
+
+const QUEUE_DEFAULT = 0xffff_ffff;
+const ENTRY_VERSION = 1;
+const BODY_FIXED_BYTES = 8;
+const PADDING = ".";
+const NUMBERS = [
+  "visibilityTimeoutMs",
+  "delayMs",
+  "retentionMs",
+  "maximumMessageBytes",
+  "receiveWaitMs",
+] as const;
+
+/** A text says what can't be read. */
+export function readEntry(data: Uint8Array): AuditedEntry | string {
+  const reader = new ByteReader(data);
+  if (reader.u8() !== ENTRY_VERSION) return "an entry of another version";
+  reader.skip(1);
+  const clusterTimeMs = reader.u48();
+  reader.skip(6);
+  const count = reader.u16();
+  const commands: AuditedCommand[] = [];
+  for (let i = 0; i < count; i++) {
+    const command = readCommand(data, reader);
+    if (typeof command === "string") return command;
+    commands.push(command);
+  }
+  return reader.ok ? { clusterTimeMs, commands } : "an entry that is cut short";
+}
+
+function readCommand(data: Uint8Array, reader: ByteReader): AuditedCommand | string {
+  const kind = reader.u8();
+  const length = reader.u32();
+  const end = reader.position + length;
+  const tag = reader.u8();
+  if (tag > 1) return "a request id of a session: the auditor does not know them";
+  const requestKey = tag === 1 ? requestKeyOf(reader.raw(16)) : undefined;
+  const command = readFields(kind, { queueId: reader.u48(), requestKey }, data, reader);
+  if (!reader.ok) return `a command of kind ${kind} that is cut short`;
+  reader.skip(end - reader.position);
+  return command;
+}
+
+function readFields(
+  kind: number,
+  common: Common,
+  data: Uint8Array,
+  reader: ByteReader,
+): AuditedCommand | string {
+  switch (kind) {
+    case 1:
+      return { ...common, kind: "send", messages: readMessages(data, reader) };
+    case 2: {
+      const limit = reader.u16();
+      const maxBytes = reader.u32();
+      return { ...common, kind: "receive", limit, maxBytes, leaseMs: readDuration(reader) };
+    }
+    case 3:
+      return { ...common, kind: "tombstone", leases: readLeases(reader, false) };
+    case 4:
+      return { ...common, kind: "extend", leases: readLeases(reader, true) };
+    case 5:
+      return { ...common, kind: "release", leases: readLeases(reader, true) };
+    case 6:
+      return { ...common, kind: "undelivered", leases: readLeases(reader, false) };
+    case 7: {
+      reader.skip(4);
+      const name = reader.text();
+      return { ...common, kind: "createQueue", name, attributes: readAttributes(reader) };
+    }
+    case 8:
+      return { ...common, kind: "setQueue", attributes: readAttributes(reader) };
+    case 10:
+      return { ...common, kind: "purgeQueue" };
+    case 11:
+      reader.skip(2);
+      return { ...common, kind: "reserveQueue", name: reader.text() };
+    case 16:
+      return { ...common, kind: "initCluster" };
+    default: {
+      const plain = PLAIN.get(kind);
+      return plain === undefined ? `a command of kind ${kind}` : { ...common, kind: plain };
+    }
+  }
+}
+
+const PLAIN: ReadonlyMap<number, PlainKind> = new Map([
+  [9, "deleteQueue"],
+  [12, "confirmQueue"],
+  [13, "markDeleting"],
+  [14, "forgetQueue"],
+]);
+
+function readDuration(reader: ByteReader): number | undefined {
+  const ms = reader.u32();
+  return ms === QUEUE_DEFAULT ? undefined : ms;
+}
+
+function readMessages(data: Uint8Array, reader: ByteReader): AuditedSend[] {
+  const count = reader.u16();
+  const messages: AuditedSend[] = [];
+  for (let i = 0; i < count && reader.ok; i++) {
+    const delayMs = readDuration(reader);
+    const offset = reader.position;
+    const rest = reader.u32();
+    const bytes = BODY_FIXED_BYTES + rest;
+    const record = data.subarray(offset, offset + bytes);
+    messages.push({ delayMs, body: textOfRecord(record), bytes, offset });
+    reader.skip(4 + rest);
+  }
+  return messages;
+}
+
+/** The body's text up to its padding; the checksum is the checkers' of the answers to look at. */
+export function textOfRecord(record: Uint8Array): string {
+  const reader = new ByteReader(record, BODY_FIXED_BYTES + 6 + 16);
+  const hasTrace = reader.u8() === 1;
+  reader.text();
+  if (hasTrace) reader.text();
+  const attributes = reader.varint();
+  for (let i = 0; i < attributes && reader.ok; i++) {
+    reader.text();
+    reader.text();
+    reader.blob();
+  }
+  const text = decodeUtf8(reader.raw(reader.remaining)) ?? "";
+  const end = text.indexOf(PADDING);
+  return end < 0 ? text : text.slice(0, end);
+}
+
+function readLeases(reader: ByteReader, timed: boolean): AuditedLease[] {
+  const count = reader.u16();
+  const leases: AuditedLease[] = [];
+  for (let i = 0; i < count && reader.ok; i++) {
+    const sequence = reader.u48();
+    const token = reader.u48();
+    leases.push({ sequence, token, ms: timed ? reader.u32() : 0 });
+  }
+  return leases;
+}
+
+function readAttributes(reader: ByteReader): AttributeChanges {
+  const mask = reader.u8();
+  const numbers = new Map<string, number>();
+  NUMBERS.forEach((name, bit) => {
+    if ((mask & (1 << bit)) !== 0) numbers.set(name, reader.u32());
+  });
+  if ((mask & (2 << NUMBERS.length)) !== 0) return { numbers, deadLetter: "none" };
+  if ((mask & (1 << NUMBERS.length)) === 0) return { numbers, deadLetter: "keep" };
+  const queueId = reader.u48();
+  const group = reader.u16();
+  return { numbers, deadLetter: { queueId, group, maximumReceives: reader.u16() } };
+}

@@ -1,0 +1,35 @@
+/**
+ * An acknowledged message is somewhere. From a history alone: when everything was drained it was delivered,
+ * or a purge, a deletion or its retention may have taken it.
+ */
+import type { History } from "../history/history.ts";
+import { messagesOf } from "../history/messages.ts";
+import type { HistoryJudge } from "./history-checker.ts";
+
+export const noAcknowledgedSendLost: HistoryJudge = {
+  name: "no-acknowledged-send-lost",
+  promise: "an acknowledged send is never lost",
+  judge: (history, broken) => {
+    const excused = queuesThatLoseMessages(history);
+    for (const message of messagesOf(history).values()) {
+      const sent = message.sendings.find((sending) => sending.outcome === "acknowledged");
+      if (sent === undefined || message.deliveries.length > 0) continue;
+      if (message.showings.length > 0 || excused.has(sent.queue)) continue;
+      broken(`${message.body}: acknowledged at ${sent.answeredAt}, never seen again`);
+    }
+  },
+};
+
+/** Queues that were purged or deleted, or whose messages are kept for a short time only. */
+function queuesThatLoseMessages(history: History): Set<string> {
+  const span = (history.events.at(-1)?.atMs ?? 0) - (history.events[0]?.atMs ?? 0);
+  const queues = new Set<string>();
+  for (const { invoked } of history.calls()) {
+    const { operation } = invoked;
+    if (operation.kind === "purge" || operation.kind === "delete") queues.add(operation.queue);
+    if (operation.kind !== "create" && operation.kind !== "set") continue;
+    const kept = operation.attributes["retentionMs"];
+    if (kept !== undefined && kept <= span) queues.add(operation.queue);
+  }
+  return queues;
+}

@@ -1,0 +1,101 @@
+/** A client that changes attributes, purges, and makes and deletes queues that live for a short time. */
+import type { QueueAttributeChanges, QueueId } from "@kqueuey/queue";
+import { DEFAULT_ATTRIBUTES } from "@kqueuey/queue";
+import { GROUP } from "../cluster.ts";
+import type { KnownQueue } from "./commands.ts";
+import { deleteSteps, describeRequest, purgeRequest, setRequest } from "./commands.ts";
+import { createQueue } from "./creation.ts";
+import type { Client, Stage } from "./stage.ts";
+
+const PASSING_QUEUES_MAX = 3;
+/** Values of the attribute that nothing depends on: each is written once, so a read tells which write it saw. */
+const MARK_FROM = 1_000;
+const MARKS_OF_A_CLIENT = 10_000;
+const TIMEOUTS_MS = [100, 300, 1_000, 5_000];
+
+export class Administrator {
+  readonly #stage: Stage;
+  readonly #client: Client;
+  #marks = 0;
+  #made = 0;
+
+  constructor(stage: Stage, client: Client) {
+    this.#stage = stage;
+    this.#client = client;
+  }
+
+  run(): void {
+    const stage = this.#stage;
+    if (!stage.isSending) return;
+    stage.busy += 1;
+    this.#act(() => {
+      stage.busy -= 1;
+      const pauseMs = this.#client.random.between(0, stage.plan.otherPauseMs);
+      stage.later(pauseMs, () => this.run());
+    });
+  }
+
+  #act(done: () => void): void {
+    const stage = this.#stage;
+    const { random } = this.#client;
+    const queue = random.pick([...stage.queues, ...stage.passing]);
+    if (random.chance(stage.plan.purge, 10_000)) {
+      stage.ask(this.#client, purgeRequest(queue, stage.ids.next()), done);
+    } else if (random.chance(1, 10)) {
+      this.#comeOrGo(done);
+    } else {
+      const set = setRequest(queue, this.#changes(queue), stage.ids.next());
+      stage.ask(this.#client, set, () =>
+        stage.ask(this.#client, describeRequest(queue), () => done()),
+      );
+    }
+  }
+
+  #changes(queue: KnownQueue): QueueAttributeChanges {
+    const { random } = this.#client;
+    const { plan, queues } = this.#stage;
+    this.#marks += 1;
+    const mark = MARK_FROM + this.#client.number * MARKS_OF_A_CLIENT + this.#marks;
+    const changes = { maximumMessageBytes: mark };
+    if (!random.chance(1, 4)) return changes;
+    const planned = plan.queues[queues.indexOf(queue)];
+    const policy = planned === undefined ? undefined : queues[planned.deadLetterQueue];
+    if (planned !== undefined && planned.maximumReceives > 0 && policy !== undefined) {
+      const maximumReceives = random.between(1, 4);
+      return { ...changes, deadLetter: { queueId: policy.id, group: GROUP, maximumReceives } };
+    }
+    return { ...changes, visibilityTimeoutMs: random.pick(TIMEOUTS_MS) };
+  }
+
+  #comeOrGo(done: () => void): void {
+    const stage = this.#stage;
+    if (stage.passing.length >= PASSING_QUEUES_MAX) this.#remove(done);
+    else this.#make(done);
+  }
+
+  #make(done: () => void): void {
+    const stage = this.#stage;
+    this.#made += 1;
+    const name = `passing-${this.#client.number}-${this.#made}`;
+    createQueue(stage, this.#client, { name, attributes: DEFAULT_ATTRIBUTES }, (id?: QueueId) => {
+      if (id !== undefined) stage.passing.push({ name, id });
+      done();
+    });
+  }
+
+  #remove(done: () => void): void {
+    const stage = this.#stage;
+    const queue = stage.passing.shift();
+    if (queue === undefined) {
+      done();
+      return;
+    }
+    const steps = deleteSteps(queue, () => stage.ids.next());
+    const next = (): void => {
+      const step = steps.shift();
+      if (step === undefined) done();
+      else stage.ask(this.#client, step, next);
+    };
+    next();
+  }
+}

@@ -1,0 +1,253 @@
+/** Requests of simulated clients: what a client means, as an operation for the history and as bytes for the engine. */
+import { ByteWriter, encodeUtf8, wallTime } from "@kqueuey/base";
+import type { QueueAttributeChanges, QueueAttributes, QueueId } from "@kqueuey/queue";
+import {
+  encodeConfirmQueue,
+  encodeCreateQueue,
+  encodeDeleteQueue,
+  encodeExtend,
+  encodeForgetQueue,
+  encodeMarkDeleting,
+  encodePurgeQueue,
+  encodeReceive,
+  encodeRelease,
+  encodeReserveQueue,
+  encodeSend,
+  encodeSetQueue,
+  encodeTombstone,
+  encodeUndelivered,
+  fencingToken,
+  sequence,
+} from "@kqueuey/queue";
+import type { EngineRequest } from "@kqueuey/replica";
+import { GROUP } from "../cluster.ts";
+import { crc32, digest16 } from "../digests.ts";
+import type { NewMessage, Operation, SettleAction } from "../history/event.ts";
+import { attributeValues, PADDING } from "./answer.ts";
+import type { Ask } from "./edge.ts";
+import type { NamedRequestId } from "./request-ids.ts";
+
+/** Bytes of bodies that a receive asks for: more than any batch has. */
+const RECEIVE_BYTES_MAX = 4_000_000;
+
+/** A queue as its clients know it. */
+export interface KnownQueue {
+  readonly name: string;
+  readonly id: QueueId;
+}
+
+/** A receipt that a worker holds, or held. */
+export interface HeldReceipt {
+  readonly queue: KnownQueue;
+  readonly body: string;
+  readonly sequence: number;
+  readonly token: number;
+}
+
+export interface ShownLease extends HeldReceipt {
+  /** Extend and release. */
+  readonly ms?: number;
+}
+
+/** What to ask, without who asks. */
+export type Request = Omit<Ask, "client">;
+
+function commandOf(encode: (writer: ByteWriter) => void): EngineRequest {
+  const writer = new ByteWriter(256);
+  encode(writer);
+  return { kind: "command", command: writer.take() };
+}
+
+export function sendRequest(
+  queue: KnownQueue,
+  messages: readonly (NewMessage & { readonly bytes: number })[],
+  id: NamedRequestId,
+): Request {
+  const records = messages.map((message) => {
+    const body = encodeUtf8(message.body.padEnd(message.bytes, PADDING));
+    return {
+      sentAtMs: wallTime(1),
+      bodyMd5: digest16(body),
+      sender: "sim",
+      traceHeader: undefined,
+      attributes: [],
+      body,
+      delayMs: message.delayMs,
+    };
+  });
+  const request = commandOf((writer) => {
+    encodeSend(writer, { requestId: id.id, queueId: queue.id, messages: records }, crc32);
+  });
+  const asked = messages.map(({ body, delayMs }) =>
+    delayMs === undefined ? { body } : { body, delayMs },
+  );
+  const operation: Operation = { kind: "send", queue: queue.name, messages: asked };
+  return { operation, request, requestKey: id.key };
+}
+
+export function receiveRequest(
+  queue: KnownQueue,
+  options: { readonly limit: number; readonly waitMs: number; readonly leaseMs?: number },
+  id: NamedRequestId,
+): Request {
+  const writer = new ByteWriter(64);
+  encodeReceive(writer, {
+    requestId: id.id,
+    queueId: queue.id,
+    limit: options.limit,
+    maxBytes: RECEIVE_BYTES_MAX,
+    visibilityTimeoutMs: options.leaseMs,
+  });
+  return {
+    operation: { kind: "receive", queue: queue.name, ...options },
+    request: { kind: "receive", command: writer.take(), waitMs: options.waitMs },
+    requestKey: id.key,
+  };
+}
+
+/** `leases` are all of the one queue. */
+export function settleRequest(
+  action: SettleAction,
+  queue: KnownQueue,
+  leases: readonly ShownLease[],
+  id: NamedRequestId,
+): Request {
+  const references = leases.map((lease) => ({
+    sequence: sequence(lease.sequence),
+    token: fencingToken(lease.token),
+    ms: lease.ms ?? 0,
+  }));
+  const command = { requestId: id.id, queueId: queue.id, leases: references };
+  const request = commandOf((writer) => {
+    switch (action) {
+      case "tombstone":
+        encodeTombstone(writer, command);
+        return;
+      case "extend":
+        encodeExtend(writer, command);
+        return;
+      case "release":
+        encodeRelease(writer, command);
+        return;
+      case "undelivered":
+        encodeUndelivered(writer, command);
+        return;
+    }
+  });
+  const receipts = leases.map(({ body, token, ms }) =>
+    ms === undefined ? { body, token } : { body, token, ms },
+  );
+  const operation: Operation = { kind: "settle", action, queue: queue.name, receipts };
+  return { operation, request, requestKey: id.key };
+}
+
+export function setRequest(
+  queue: KnownQueue,
+  changes: QueueAttributeChanges,
+  id: NamedRequestId,
+): Request {
+  const about = { requestId: id.id, queueId: queue.id, extra: new Map(), tags: new Map() };
+  const numbers: Record<string, number> = {};
+  for (const [name, value] of Object.entries(changes)) {
+    if (typeof value === "number") numbers[name] = value;
+  }
+  return {
+    operation: { kind: "set", queue: queue.name, attributes: numbers },
+    request: commandOf((writer) => encodeSetQueue(writer, { ...about, attributes: changes })),
+    requestKey: id.key,
+  };
+}
+
+export function purgeRequest(queue: KnownQueue, id: NamedRequestId): Request {
+  return {
+    operation: { kind: "purge", queue: queue.name },
+    request: commandOf((writer) =>
+      encodePurgeQueue(writer, { requestId: id.id, queueId: queue.id }),
+    ),
+    requestKey: id.key,
+  };
+}
+
+export function describeRequest(queue: KnownQueue): Request {
+  return {
+    operation: { kind: "describe", queue: queue.name },
+    request: { kind: "describe", queueId: queue.id },
+  };
+}
+
+export function findRequest(name: string): Request {
+  return { operation: { kind: "find", queue: name }, request: { kind: "find", name } };
+}
+
+export function listRequest(prefix: string): Request {
+  return {
+    operation: { kind: "list", prefix },
+    request: { kind: "list", prefix, after: "", limit: 1_000 },
+  };
+}
+
+/** What a queue is created with. */
+export interface NewQueue {
+  readonly name: string;
+  readonly attributes: QueueAttributes;
+}
+
+/** The steps of creating a queue, each of which may be made again: take the name, make the queue, open the name. */
+export function reserveStep(queue: NewQueue, id: NamedRequestId): Request {
+  const about = { ...queue, extra: new Map(), tags: new Map() };
+  return {
+    operation: createOperation(queue),
+    request: commandOf((writer) =>
+      encodeReserveQueue(writer, { requestId: id.id, group: GROUP, ...about }),
+    ),
+    requestKey: id.key,
+  };
+}
+
+export function createStep(
+  queue: NewQueue & { readonly id: QueueId; readonly placement: number },
+  id: NamedRequestId,
+): Request {
+  const { name, attributes, placement } = queue;
+  const about = { name, attributes, placement, extra: new Map(), tags: new Map() };
+  return {
+    operation: createOperation(queue),
+    request: commandOf((writer) =>
+      encodeCreateQueue(writer, { requestId: id.id, queueId: queue.id, ...about }),
+    ),
+    requestKey: id.key,
+  };
+}
+
+export function confirmStep(
+  queue: NewQueue & { readonly id: QueueId },
+  id: NamedRequestId,
+): Request {
+  return {
+    operation: createOperation(queue),
+    request: commandOf((writer) =>
+      encodeConfirmQueue(writer, { requestId: id.id, queueId: queue.id }),
+    ),
+    requestKey: id.key,
+  };
+}
+
+/** The steps of deleting a queue, in order. */
+export function deleteSteps(queue: KnownQueue, ids: () => NamedRequestId): Request[] {
+  return [encodeMarkDeleting, encodeDeleteQueue, encodeForgetQueue].map((encode) => {
+    const id = ids();
+    return {
+      operation: { kind: "delete", queue: queue.name },
+      request: commandOf((writer) => encode(writer, { requestId: id.id, queueId: queue.id })),
+      requestKey: id.key,
+    };
+  });
+}
+
+function createOperation(queue: NewQueue): Operation {
+  return {
+    kind: "create",
+    queue: queue.name,
+    attributes: attributeValues(queue.attributes),
+  };
+}
