@@ -165,13 +165,14 @@ export interface Broker {
     context: CallContext,
     options: { readonly prefix: string; readonly after: string; readonly limit: number },
   ): Promise<readonly string[]>;
-  /** An `extra` value of "" removes that text. */
+  /** An `extra` value of "" removes that text, an undefined tag removes that tag. */
   setQueueAttributes(
     context: CallContext,
     name: string,
     changes: {
       readonly attributes: QueueAttributeChanges;
       readonly extra: Readonly<Record<string, string>>;
+      readonly tags?: Readonly<Record<string, string | undefined>>;
     },
   ): Promise<void>;
   deleteQueue(context: CallContext, name: string): Promise<void>;

@@ -103,10 +103,11 @@ export class QueueAdmin {
     for (const [key, text] of Object.entries(options.extra)) {
       extra.set(key, text === "" ? undefined : text);
     }
+    const tags = new Map(Object.entries(options.tags ?? {}));
     await this.#command(context, { group: place.group, queue: name }, (id) => {
       const writer = new ByteWriter(256);
       const about = { requestId: id("set"), queueId: place.queueId };
-      encodeSetQueue(writer, { ...about, attributes, extra, tags: new Map() });
+      encodeSetQueue(writer, { ...about, attributes, extra, tags });
       return writer.take();
     });
   }

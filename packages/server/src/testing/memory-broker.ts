@@ -125,6 +125,7 @@ export class MemoryBroker implements Broker {
     changes: {
       readonly attributes: QueueAttributeChanges;
       readonly extra: Readonly<Record<string, string>>;
+      readonly tags?: Readonly<Record<string, string | undefined>>;
     },
   ): Promise<void> {
     this.#check();
@@ -135,6 +136,12 @@ export class MemoryBroker implements Broker {
       queue.attributes = { ...queue.attributes, deadLetter: changes.attributes.deadLetter };
     }
     queue.extra = withoutEmpty({ ...queue.extra, ...changes.extra });
+    const tags = new Map(Object.entries(queue.tags));
+    for (const [key, value] of Object.entries(changes.tags ?? {})) {
+      if (value === undefined) tags.delete(key);
+      else tags.set(key, value);
+    }
+    queue.tags = Object.fromEntries(tags);
     queue.modifiedAtMs = this.#clock.nowMs();
   }
 

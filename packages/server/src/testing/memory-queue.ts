@@ -45,7 +45,7 @@ export class MemoryQueue {
   modifiedAtMs: number;
   attributes: QueueAttributes;
   extra: Readonly<Record<string, string>>;
-  readonly tags: Readonly<Record<string, string>>;
+  tags: Readonly<Record<string, string>>;
   #messages: MemoryMessage[] = [];
   #sequence = 0;
   #token = 0;

@@ -1,5 +1,7 @@
-/** The actions of SQS by name: those that are there, and those that SQS has and this version has not. */
+/** The actions of SQS by name. */
+import { addPermission } from "./add-permission.ts";
 import type { SqsAction } from "./call.ts";
+import { cancelMessageMoveTask } from "./cancel-message-move-task.ts";
 import { changeMessageVisibility } from "./change-message-visibility.ts";
 import { changeMessageVisibilityBatch } from "./change-message-visibility-batch.ts";
 import { createQueue } from "./create-queue.ts";
@@ -9,14 +11,23 @@ import { deleteQueue } from "./delete-queue.ts";
 import { echo, SqsError } from "./errors.ts";
 import { getQueueAttributes } from "./get-queue-attributes.ts";
 import { getQueueUrl } from "./get-queue-url.ts";
+import { listDeadLetterSourceQueues } from "./list-dead-letter-source-queues.ts";
+import { listMessageMoveTasks } from "./list-message-move-tasks.ts";
+import { listQueueTags } from "./list-queue-tags.ts";
 import { listQueues } from "./list-queues.ts";
 import { purgeQueue } from "./purge-queue.ts";
 import { receiveMessage } from "./receive-message.ts";
+import { removePermission } from "./remove-permission.ts";
 import { sendMessage } from "./send-message.ts";
 import { sendMessageBatch } from "./send-message-batch.ts";
 import { setQueueAttributes } from "./set-queue-attributes.ts";
+import { startMessageMoveTask } from "./start-message-move-task.ts";
+import { tagQueue } from "./tag-queue.ts";
+import { untagQueue } from "./untag-queue.ts";
 
 const ACTIONS: ReadonlyMap<string, SqsAction> = new Map([
+  ["AddPermission", addPermission],
+  ["CancelMessageMoveTask", cancelMessageMoveTask],
   ["ChangeMessageVisibility", changeMessageVisibility],
   ["ChangeMessageVisibilityBatch", changeMessageVisibilityBatch],
   ["CreateQueue", createQueue],
@@ -25,36 +36,25 @@ const ACTIONS: ReadonlyMap<string, SqsAction> = new Map([
   ["DeleteQueue", deleteQueue],
   ["GetQueueAttributes", getQueueAttributes],
   ["GetQueueUrl", getQueueUrl],
+  ["ListDeadLetterSourceQueues", listDeadLetterSourceQueues],
+  ["ListMessageMoveTasks", listMessageMoveTasks],
+  ["ListQueueTags", listQueueTags],
   ["ListQueues", listQueues],
   ["PurgeQueue", purgeQueue],
   ["ReceiveMessage", receiveMessage],
+  ["RemovePermission", removePermission],
   ["SendMessage", sendMessage],
   ["SendMessageBatch", sendMessageBatch],
   ["SetQueueAttributes", setQueueAttributes],
+  ["StartMessageMoveTask", startMessageMoveTask],
+  ["TagQueue", tagQueue],
+  ["UntagQueue", untagQueue],
 ]);
 
-const NOT_YET: ReadonlySet<string> = new Set([
-  "AddPermission",
-  "CancelMessageMoveTask",
-  "ListDeadLetterSourceQueues",
-  "ListMessageMoveTasks",
-  "ListQueueTags",
-  "RemovePermission",
-  "StartMessageMoveTask",
-  "TagQueue",
-  "UntagQueue",
-]);
-
-/** The action of that name; throws UnsupportedOperation or UnknownOperation. */
+/** The action of that name; throws UnknownOperation. */
 export function findAction(name: string): SqsAction {
   const action = ACTIONS.get(name);
   if (action !== undefined) return action;
-  if (NOT_YET.has(name)) {
-    throw new SqsError(
-      "UnsupportedOperation",
-      `This version of KQueuey does not have the action ${name} yet.`,
-    );
-  }
   throw new SqsError(
     "UnknownOperation",
     `The action ${echo(name)} is not valid for this endpoint.`,

@@ -1,7 +1,8 @@
 import { KQueueyError } from "@kqueuey/contract";
 import type { SqsAction, SqsAnswer, SqsCall } from "./call.ts";
 import { SqsError } from "./errors.ts";
-import { requiredText, textMap } from "./input.ts";
+import { checkFifoAttributes, isFifo } from "./fifo-attributes.ts";
+import { type Members, requiredText, textMap } from "./input.ts";
 import {
   type AttributeChanges,
   checkDeadLetterTarget,
@@ -10,16 +11,22 @@ import {
   readAttributeChanges,
 } from "./queue-attributes.ts";
 import { isFifoQueueName, isQueueName, queueUrl } from "./queue-url.ts";
-
-const TAGS_MAX = 50;
+import { checkAllTags, checkTags } from "./tags.ts";
 
 /** CreateQueue: also gives the URL of a queue that is there already with the attributes asked for. */
 export const createQueue: SqsAction = async (call, input) => {
   const name = requiredText(input, "QueueName");
   const texts = textMap(input, "Attributes");
   checkName(name, texts);
+  if (isFifo(texts)) {
+    readAttributeChanges(checkFifoAttributes(texts));
+    throw new SqsError(
+      "UnsupportedOperation",
+      "This version of KQueuey has standard queues only: FIFO queues can't be created yet.",
+    );
+  }
   const changes = readAttributeChanges(texts);
-  const tags = checkedTags(name, textMap(input, "tags"));
+  const tags = readTags(name, input);
   await checkDeadLetterTarget(call, name, changes);
   try {
     await call.broker.createQueue(call.context, name, { ...changes, tags });
@@ -30,44 +37,31 @@ export const createQueue: SqsAction = async (call, input) => {
   return urlOf(call, name);
 };
 
+function readTags(queue: string, input: Members): Record<string, string> {
+  const given = textMap(input, "tags");
+  checkTags(given);
+  const tags = Object.fromEntries(given);
+  checkAllTags(queue, tags);
+  return tags;
+}
+
 function urlOf(call: SqsCall, name: string): SqsAnswer {
   return { output: { QueueUrl: queueUrl(call, name) } };
 }
 
 function checkName(name: string, attributes: ReadonlyMap<string, string>): void {
-  const isFifo = attributes.get("FifoQueue")?.toLowerCase() === "true";
-  if (!isFifo && !isQueueName(name)) {
+  if (!isFifo(attributes) && !isQueueName(name)) {
     throw new SqsError(
       "InvalidParameterValue",
       "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
     );
   }
-  if (!isFifo) return;
-  if (!isFifoQueueName(name)) {
+  if (isFifo(attributes) && !isFifoQueueName(name)) {
     throw new SqsError(
       "InvalidParameterValue",
       "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with .fifo suffix and be 1 to 80 in length",
     );
   }
-  throw new SqsError(
-    "UnsupportedOperation",
-    "This version of KQueuey has standard queues only: FIFO queues can't be created yet.",
-  );
-}
-
-function checkedTags(queue: string, tags: ReadonlyMap<string, string>): Record<string, string> {
-  if (tags.size > TAGS_MAX) {
-    throw new SqsError("InvalidParameterValue", `Too many tags added for queue ${queue}.`);
-  }
-  for (const [key, value] of tags) {
-    if (key.length < 1 || key.length > 128 || value.length > 256) {
-      throw new SqsError(
-        "InvalidParameterValue",
-        "A tag's key has 1 to 128 characters and its value 256 at most.",
-      );
-    }
-  }
-  return Object.fromEntries(tags);
 }
 
 /** The broker found a difference; by SQS's rules it counts only where the meaning differs. */

@@ -47,6 +47,7 @@ export type SqsErrorName =
   | "UnsupportedOperation"
   | "RequestThrottled"
   | "InvalidAddress"
+  | "ResourceNotFound"
   | "InvalidParameterValue"
   | "MissingParameter"
   | "UnknownOperation"
@@ -76,6 +77,7 @@ export const SQS_ERRORS: Readonly<Record<SqsErrorName, SqsErrorSpec>> = {
   UnsupportedOperation: simple("UnsupportedOperation"),
   RequestThrottled: modelled("RequestThrottled", "RequestThrottled", 403),
   InvalidAddress: modelled("InvalidAddress", "InvalidAddress", 404),
+  ResourceNotFound: modelled("ResourceNotFoundException", "ResourceNotFoundException", 404),
   InvalidParameterValue: generic("InvalidParameterValueException", "InvalidParameterValue"),
   MissingParameter: generic("MissingRequiredParameterException", "MissingParameter"),
   UnknownOperation: generic("UnknownOperationException", "InvalidAction"),

@@ -121,15 +121,6 @@ describe("errors", () => {
   });
 
   test.each([
-    ["AddPermission", "com.amazonaws.sqs#UnsupportedOperation"],
-    ["CancelMessageMoveTask", "com.amazonaws.sqs#UnsupportedOperation"],
-    ["ListDeadLetterSourceQueues", "com.amazonaws.sqs#UnsupportedOperation"],
-    ["ListMessageMoveTasks", "com.amazonaws.sqs#UnsupportedOperation"],
-    ["ListQueueTags", "com.amazonaws.sqs#UnsupportedOperation"],
-    ["RemovePermission", "com.amazonaws.sqs#UnsupportedOperation"],
-    ["StartMessageMoveTask", "com.amazonaws.sqs#UnsupportedOperation"],
-    ["TagQueue", "com.amazonaws.sqs#UnsupportedOperation"],
-    ["UntagQueue", "com.amazonaws.sqs#UnsupportedOperation"],
     ["Dance", "com.amazon.coral.service#UnknownOperationException"],
     ["toString", "com.amazon.coral.service#UnknownOperationException"],
     ["", "com.amazon.coral.service#UnknownOperationException"],

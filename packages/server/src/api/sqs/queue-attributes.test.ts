@@ -159,7 +159,25 @@ describe("texts", () => {
     expect(await get("Policy")).toEqual({});
   });
 
-  test.each(["{", "[]", "7", `{"a":"${"x".repeat(8_200)}"}`])("%s is no policy", async (text) => {
+  const policyOf = (length: number): string => {
+    const text = JSON.stringify({ a: "" });
+    return JSON.stringify({ a: "x".repeat(length - text.length) });
+  };
+  const statements = (count: number): string =>
+    JSON.stringify({ Statement: Array.from({ length: count }, () => ({})) });
+
+  test.each([policyOf(8_192), statements(20)])("the longest policies are fine", async (text) => {
+    expect(await set({ Policy: text })).toEqual(FINE);
+  });
+
+  test.each([
+    "{",
+    "[]",
+    "7",
+    policyOf(8_193),
+    JSON.stringify({ a: "€".repeat(2_731) }),
+    statements(21),
+  ])("%s is no policy", async (text) => {
     expect(await set({ Policy: text })).toEqual([
       400,
       errorOutput(VALUE, "Invalid value for the parameter Policy."),
@@ -259,6 +277,24 @@ describe("RedrivePolicy", () => {
     });
     expect(created.output).toEqual(expected);
     expect(await set({ RedrivePolicy: policyOf("q", 3) })).toEqual(FINE);
+  });
+
+  test("the target is a queue of the same type", async () => {
+    const text = policyOf("dead.fifo", 3);
+    expect(await set({ RedrivePolicy: text })).toEqual([
+      400,
+      errorOutput(
+        INVALID,
+        `Value ${text} for parameter RedrivePolicy is invalid. Reason: Dead-letter queue must be same type of queue as the source.`,
+      ),
+    ]);
+  });
+
+  test("a text that goes on and on is not read", async () => {
+    for (const name of ["RedrivePolicy", "RedriveAllowPolicy"]) {
+      const [status, output] = await set({ [name]: `{"a":${"[".repeat(1_000_000)}` });
+      expect([status, output]).toMatchObject([400, { __type: INVALID }]);
+    }
   });
 
   test("an empty text removes it", async () => {

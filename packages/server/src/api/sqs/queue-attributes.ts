@@ -3,7 +3,9 @@ import { KQueueyError } from "@kqueuey/contract";
 import type { QueueAttributeChanges, QueueAttributes, QueueDescription } from "../../broker.ts";
 import type { SqsCall, SqsIdentity } from "./call.ts";
 import { invalidAttributeValue, invalidParameter, SqsError, unknownAttribute } from "./errors.ts";
-import { queueArn } from "./queue-url.ts";
+import { FIFO_ATTRIBUTES, fifoOnly } from "./fifo-attributes.ts";
+import { parsePolicy } from "./policy.ts";
+import { isFifoQueueName, queueArn } from "./queue-url.ts";
 import {
   allowsSource,
   checkRedriveAllowPolicy,
@@ -38,13 +40,6 @@ const TEXT_DEFAULTS: Readonly<Record<string, string>> = {
   SqsManagedSseEnabled: "true",
 };
 
-const FIFO_ONLY: readonly string[] = [
-  "FifoQueue",
-  "ContentBasedDeduplication",
-  "DeduplicationScope",
-  "FifoThroughputLimit",
-];
-
 const COMPUTED: Readonly<
   Record<string, (queue: QueueDescription, identity: SqsIdentity) => string>
 > = {
@@ -55,8 +50,6 @@ const COMPUTED: Readonly<
   LastModifiedTimestamp: (queue) => String(Math.floor(queue.modifiedAtMs / SECOND)),
   QueueArn: (queue, identity) => queueArn(identity, queue.name),
 };
-
-const POLICY_BYTES_MAX = 8_192;
 
 /** What a request wants changed. */
 export interface AttributeChanges {
@@ -92,16 +85,6 @@ export function readAttributeChanges(texts: ReadonlyMap<string, string>): Attrib
   return { attributes, extra };
 }
 
-/** The error for an attribute that only FIFO queues have; undefined for any other name. */
-function fifoOnly(name: string): SqsError | undefined {
-  if (!FIFO_ONLY.includes(name)) return undefined;
-  if (name === "FifoQueue" || name === "ContentBasedDeduplication") return unknownAttribute(name);
-  return new SqsError(
-    "InvalidAttributeName",
-    `You can specify the ${name} only when FifoQueue is set to true.`,
-  );
-}
-
 function readNumber(name: string, text: string, range: { least: number; most: number }): number {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : -1;
   if (value < range.least || value > range.most) throw invalidAttributeValue(name);
@@ -121,22 +104,12 @@ function readTextAttribute(name: string, text: string): string {
       if (text !== "") checkRedriveAllowPolicy(text);
       return text;
     case "Policy":
-      if (text !== "" && !isJsonObject(text)) throw invalidAttributeValue(name);
+      if (text !== "" && parsePolicy(text) === undefined) throw invalidAttributeValue(name);
       return text;
     default:
       // A key id or an alias has 256 characters at most; an ARN around it somewhat more.
       if (text.length > 2_048) throw invalidAttributeValue(name);
       return text;
-  }
-}
-
-function isJsonObject(text: string): boolean {
-  if (text.length > POLICY_BYTES_MAX) return false;
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null && !Array.isArray(value);
-  } catch {
-    return false;
   }
 }
 
@@ -149,6 +122,10 @@ export async function checkDeadLetterTarget(
   const { deadLetter } = changes.attributes;
   if (deadLetter === undefined) return;
   const text = redrivePolicyText(call.identity, deadLetter);
+  if (isFifoQueueName(deadLetter.queue) !== isFifoQueueName(source)) {
+    const reason = "Dead-letter queue must be same type of queue as the source.";
+    throw invalidParameter("RedrivePolicy", text, reason);
+  }
   // A queue may be its own target, also before it exists.
   if (deadLetter.queue === source) return;
   const target = await findQueue(call, deadLetter.queue);
@@ -203,7 +180,7 @@ const ALL_NAMES: readonly string[] = [
 ];
 
 function isKnown(name: string): boolean {
-  return ALL_NAMES.includes(name) || FIFO_ONLY.includes(name);
+  return ALL_NAMES.includes(name) || FIFO_ATTRIBUTES.includes(name);
 }
 
 function isShown(name: string, value: string): boolean {

@@ -90,19 +90,6 @@ describe("CreateQueue", () => {
     await sqs.call("SetQueueAttributes", { QueueUrl: url, Attributes: { DelaySeconds: "7" } });
     expect((await sqs.call("CreateQueue", { QueueName: "q" })).status).toBe(200);
   });
-
-  test("tags are stored, at most fifty", async () => {
-    const tags = (count: number): Record<string, string> =>
-      Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, "v"]));
-    expect((await sqs.call("CreateQueue", { QueueName: "q", tags: tags(50) })).status).toBe(200);
-    const tooMany = await sqs.call("CreateQueue", { QueueName: "r", tags: tags(51) });
-    expect(tooMany.output).toEqual(errorOutput(INVALID, "Too many tags added for queue r."));
-    const longKey = await sqs.call("CreateQueue", {
-      QueueName: "r",
-      tags: { ["k".repeat(129)]: "" },
-    });
-    expect(longKey.status).toBe(400);
-  });
 });
 
 describe("GetQueueUrl", () => {

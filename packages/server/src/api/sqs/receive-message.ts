@@ -9,7 +9,7 @@ import {
 import type { SqsAction, SqsCall } from "./call.ts";
 import { hasAllowedCharacters } from "./characters.ts";
 import { invalidParameter } from "./errors.ts";
-import { type Members, optionalInteger } from "./input.ts";
+import { type Members, optionalInteger, optionalText } from "./input.ts";
 import { writeMessageAttributes } from "./message-attributes.ts";
 import { attributesDigest, hexOf } from "./message-digest.ts";
 import { queueArn, queueNameOf } from "./queue-url.ts";
@@ -59,6 +59,11 @@ function readOptions(input: Members): ReceiveOptions {
   }
   const visibilitySeconds = optionalInteger(input, "VisibilityTimeout");
   if (visibilitySeconds !== undefined) checkVisibilityTimeout(visibilitySeconds);
+  const attempt = optionalText(input, "ReceiveRequestAttemptId");
+  if (attempt !== undefined) {
+    const reason = "The request includes a parameter that is not valid for this queue type.";
+    throw invalidParameter("ReceiveRequestAttemptId", attempt, reason);
+  }
   return {
     maxMessages,
     ...(visibilitySeconds === undefined ? {} : { visibilityTimeoutMs: visibilitySeconds * 1_000 }),

@@ -31,6 +31,15 @@ describe("ranges", () => {
     );
   });
 
+  test("an attempt id is for FIFO queues", async () => {
+    expect(await receive({ ReceiveRequestAttemptId: "a" })).toEqual(
+      errorOutput(
+        INVALID,
+        "Value a for parameter ReceiveRequestAttemptId is invalid. Reason: The request includes a parameter that is not valid for this queue type.",
+      ),
+    );
+  });
+
   test.each([-1, 21])("WaitTimeSeconds %i is refused", async (value) => {
     expect(await receive({ WaitTimeSeconds: value })).toEqual(
       refused("WaitTimeSeconds", value, "Must be >= 0 and <= 20, if provided."),

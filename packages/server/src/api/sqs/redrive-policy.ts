@@ -12,7 +12,11 @@ const RECEIVES_MAX = 1_000;
 const RECEIVES_DEFAULT = 10;
 const SOURCE_ARNS_MAX = 10;
 
+/** Far more than any of these policies needs; a longer text is not parsed. */
+const CHARACTERS_MAX = 8_192;
+
 function parseObject(text: string): Members | undefined {
+  if (text.length > CHARACTERS_MAX) return undefined;
   try {
     const value: unknown = JSON.parse(text);
     return isMembers(value) ? value : undefined;

@@ -5,6 +5,8 @@ import { SqsCaller } from "../../testing/sqs-caller.ts";
 import { hasAllowedCharacters } from "./characters.ts";
 
 const ACTIONS = [
+  "AddPermission",
+  "CancelMessageMoveTask",
   "ChangeMessageVisibility",
   "ChangeMessageVisibilityBatch",
   "CreateQueue",
@@ -13,15 +15,24 @@ const ACTIONS = [
   "DeleteQueue",
   "GetQueueAttributes",
   "GetQueueUrl",
+  "ListDeadLetterSourceQueues",
+  "ListMessageMoveTasks",
+  "ListQueueTags",
   "ListQueues",
   "PurgeQueue",
   "ReceiveMessage",
+  "RemovePermission",
   "SendMessage",
   "SendMessageBatch",
   "SetQueueAttributes",
+  "StartMessageMoveTask",
+  "TagQueue",
+  "UntagQueue",
 ];
 
 const MEMBERS = [
+  "AWSAccountIds",
+  "Actions",
   "AttributeNames",
   "Attributes",
   "BinaryValue",
@@ -29,6 +40,7 @@ const MEMBERS = [
   "DelaySeconds",
   "Entries",
   "Id",
+  "Label",
   "MaxNumberOfMessages",
   "MaxResults",
   "MessageAttributeNames",
@@ -44,7 +56,11 @@ const MEMBERS = [
   "ReceiptHandle",
   "RedrivePolicy",
   "RedriveAllowPolicy",
+  "SourceArn",
   "StringValue",
+  "TagKeys",
+  "Tags",
+  "TaskHandle",
   "VisibilityTimeout",
   "__proto__",
   "constructor",
