@@ -41,6 +41,8 @@ interface SimNode {
   /** Processes that ran on it so far. */
   processes: number;
   view: NodeView | undefined;
+  /** What the disk had counted of injected failures when the process began. */
+  injectedBefore: number;
 }
 
 /** What a node ended with that it must not have. */
@@ -48,6 +50,8 @@ export interface Death {
   readonly node: NodeId;
   readonly reason: string;
   readonly atMs: number;
+  /** Requests to its disk that were made to fail since the process began. */
+  readonly injected: number;
 }
 
 export class SimCluster {
@@ -77,7 +81,15 @@ export class SimCluster {
       const disk = new SimulatedDisk({ schedule, random }, options.diskFaults);
       const id = nodeId(i);
       const clocks = new NodeClocks(options.clocks?.[i - 1] ?? TRUE_CLOCK);
-      this.#nodes.set(id, { id, disk, clocks, process: undefined, processes: 0, view: undefined });
+      this.#nodes.set(id, {
+        id,
+        disk,
+        clocks,
+        process: undefined,
+        processes: 0,
+        view: undefined,
+        injectedBefore: 0,
+      });
     }
   }
 
@@ -119,6 +131,7 @@ export class SimCluster {
     node.process = process;
     node.processes += 1;
     node.view = undefined;
+    node.injectedBefore = disk.injected;
     for (const observer of this.#observers) observer.started?.(id);
     this.network.attach(id, process.receiver);
     process.open();
@@ -157,10 +170,10 @@ export class SimCluster {
     return this.#node(id).process;
   }
 
-  /** Loses the disk of a node that is down. */
-  wipe(id: NodeId): void {
-    this.log(id, "wipe");
-    this.#node(id).disk.wipe();
+  /** Loses the disk of a node that is down, or one folder of it. */
+  wipe(id: NodeId, folder = ""): void {
+    this.log(id, `wipe ${folder}`);
+    this.#node(id).disk.wipe(folder);
   }
 
   disk(id: NodeId): SimulatedDisk {
@@ -281,7 +294,8 @@ export class SimCluster {
   #died(node: SimNode, reason: string): void {
     if (node.process === undefined) return;
     this.log(node.id, `died: ${reason}`);
-    const death = { node: node.id, reason, atMs: this.world.nowMs };
+    const injected = node.disk.injected - node.injectedBefore;
+    const death = { node: node.id, reason, atMs: this.world.nowMs, injected };
     this.#end(node, "process");
     if (this.onDeath?.(death) !== true) this.deaths.push(death);
   }

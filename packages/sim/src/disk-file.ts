@@ -86,6 +86,11 @@ export class SimulatedFile {
     this.#bytes = Math.max(this.#bytes, bytes);
   }
 
+  /** The file is at least so long; what is new in it reads as zeroes. */
+  extend(bytes: number): void {
+    this.#bytes = Math.max(this.#bytes, bytes);
+  }
+
   truncate(bytes: number): void {
     if (bytes >= this.#bytes) return;
     const keep = Math.ceil(bytes / PAGE_BYTES);
@@ -161,6 +166,23 @@ export class SimulatedFile {
     this.#dirty.clear();
     this.#abandoned.clear();
     this.#dropBeyondEnd();
+  }
+
+  /** Puts bytes on the medium itself: durable and seen at once, whatever else is unsynced. */
+  overwrite(position: number, bytes: Uint8Array): void {
+    const end = Math.min(position + bytes.length, this.#bytes);
+    for (let at = position; at < end; ) {
+      const page = Math.floor(at / PAGE_BYTES);
+      const start = page * PAGE_BYTES;
+      const upTo = Math.min(end, start + PAGE_BYTES);
+      const part = bytes.subarray(at - position, upTo - position);
+      for (const pages of [this.#current, this.#durable]) {
+        const changed = new Uint8Array(pages.get(page) ?? ZEROES);
+        changed.set(part, at - start);
+        pages.set(page, changed);
+      }
+      at = upTo;
+    }
   }
 
   /** Changes bytes on the medium itself, as decay does: durable and seen at once. */

@@ -45,6 +45,8 @@ export interface DiskFaults {
   syncError: Chance;
   /** Bytes that all files together may have; beyond, `no-space`. */
   capacityBytes: number;
+  /** The next write lands in another place, and is reported as done. */
+  strayWrite: boolean;
   /** The disk lies: syncs succeed and make nothing durable. Not survivable; tests that must fail use it. */
   ignoreSync: boolean;
 }
@@ -86,12 +88,19 @@ export function noDiskFaults(): DiskFaults {
     writeError: NEVER,
     syncError: NEVER,
     capacityBytes: Number.MAX_SAFE_INTEGER,
+    strayWrite: false,
     ignoreSync: false,
   };
 }
 
 export class SimulatedDisk {
   readonly faults: DiskFaults;
+  /** Requests that were made to fail so far, full disks included. */
+  get injected(): number {
+    return this.#injected.count;
+  }
+
+  readonly #injected: Tally = { count: 0 };
   readonly #ports: SimulatedDiskPorts;
   readonly #names = new SimulatedNames();
   #process: DiskProcess | undefined;
@@ -104,8 +113,8 @@ export class SimulatedDisk {
   /** The disk of a new process. The one before must have crashed. */
   start(gate: ProcessGate = OPEN_GATE): Disk {
     assert(this.#process === undefined, "the process before is still running");
-    const { faults } = this;
-    this.#process = new DiskProcess(this.#ports, { names: this.#names, faults, gate });
+    const parts = { names: this.#names, faults: this.faults, injected: this.#injected, gate };
+    this.#process = new DiskProcess(this.#ports, parts);
     return this.#process;
   }
 
@@ -132,10 +141,11 @@ export class SimulatedDisk {
     this.#names.replace(image.root);
   }
 
-  /** Loses everything. The process must have crashed. */
-  wipe(): void {
+  /** Loses everything, or what is in one folder. The process must have crashed. */
+  wipe(folder = ""): void {
     assert(this.#process === undefined, "a running process keeps its files");
-    for (const name of [...this.#names.root.current.keys()]) this.#names.unlink(name);
+    const names = [...(this.#names.folder(folder)?.current.keys() ?? [])];
+    for (const name of names) this.#names.unlink(folder === "" ? name : `${folder}/${name}`);
     this.#names.replace(this.#names.root);
   }
 
@@ -156,11 +166,20 @@ export class SimulatedDisk {
 
   /** Turns bit `bit` (0 … 7) of the byte at `position` over, on the medium itself. */
   flipBit(path: string, position: number, bit: number): void {
-    this.#file(path).corrupt((bytes) => {
-      assert(position < bytes.length, "a flip needs a byte");
-      bytes[position] = (bytes[position] ?? 0) ^ (1 << bit);
-      return bytes;
-    });
+    const file = this.#file(path);
+    const byte = file.read(position, 1)[0];
+    assert(byte !== undefined, "a flip needs a byte");
+    file.overwrite(position, Uint8Array.of(byte ^ (1 << bit)));
+  }
+
+  /** Bytes stand where they do not belong, on the medium itself; none beyond the file's end. */
+  overwrite(path: string, position: number, bytes: Uint8Array): void {
+    this.#file(path).overwrite(position, bytes);
+  }
+
+  /** What a reader would see of a part of the file. */
+  peek(path: string, position: number, length: number): Uint8Array {
+    return this.#file(path).read(position, length);
   }
 
   /** The file ends after `bytes`, on the medium itself. */
@@ -180,6 +199,11 @@ export class SimulatedDisk {
     assert(file !== undefined, "no such file");
     return file;
   }
+}
+
+/** A count that the disk and its processes share. */
+interface Tally {
+  count: number;
 }
 
 interface OpenFile {
@@ -205,6 +229,7 @@ class DiskProcess implements Disk {
   readonly #ports: SimulatedDiskPorts;
   readonly #names: SimulatedNames;
   readonly #faults: DiskFaults;
+  readonly #injected: Tally;
   readonly #gate: ProcessGate;
   readonly #open = new Map<FileHandle, OpenFile>();
   readonly #requests = new Set<Request>();
@@ -216,12 +241,14 @@ class DiskProcess implements Disk {
     parts: {
       readonly names: SimulatedNames;
       readonly faults: DiskFaults;
+      readonly injected: Tally;
       readonly gate: ProcessGate;
     },
   ) {
     this.#ports = ports;
     this.#names = parts.names;
     this.#faults = parts.faults;
+    this.#injected = parts.injected;
     this.#gate = parts.gate;
   }
 
@@ -294,8 +321,13 @@ class DiskProcess implements Disk {
       },
       tear: () => file.writePart(position, bytes, this.#ports.random),
       carryOut: () => {
-        assert(equalBytes(joined(chunks), bytes), "bytes changed while they were being written");
+        assert(isJoined(chunks, bytes), "bytes changed while they were being written");
         if (!this.#fits(position + bytes.length - file.bytes)) return failure("no-space", "write");
+        if (this.#faults.strayWrite) {
+          this.#faults.strayWrite = false;
+          this.#writeAstray(file, position, bytes);
+          return DONE;
+        }
         file.write(position, bytes);
         if (dsync && !this.#faults.ignoreSync) file.makeDurable(file.dirtyPages());
         return DONE;
@@ -430,12 +462,24 @@ class DiskProcess implements Disk {
       if (!this.#requests.delete(request)) return;
       if (plan.error !== undefined && this.#draw(plan.error.chance)) {
         plan.error.failed?.();
+        this.#injected.count += 1;
         this.#gate.answer(() => done(failure("io", "simulated failure")));
         return;
       }
       const result = plan.carryOut();
       this.#gate.answer(() => done(result));
     });
+  }
+
+  /** Writes elsewhere in the same file or into another; the file has the length that it would have had. */
+  #writeAstray(meant: SimulatedFile, position: number, bytes: Uint8Array): void {
+    const { random } = this.#ports;
+    this.#injected.count += 1;
+    meant.extend(position + bytes.length);
+    const files = [...this.#names.walk()].flatMap(([, node]) => (node.kind === "file" ? node : []));
+    const file = random.chance(1, 2) ? meant : random.pick(files);
+    const block = random.between(0, Math.floor(file.bytes / BLOCK_BYTES)) * BLOCK_BYTES;
+    if (file !== meant || block !== position) file.overwrite(block, bytes);
   }
 
   #makeFolders(path: string): DiskResult<undefined> {
@@ -463,7 +507,9 @@ class DiskProcess implements Disk {
 
   #fits(more: number): boolean {
     if (more <= 0 || this.#faults.capacityBytes === Number.MAX_SAFE_INTEGER) return true;
-    return this.#usedBytes() + more <= this.#faults.capacityBytes;
+    if (this.#usedBytes() + more <= this.#faults.capacityBytes) return true;
+    this.#injected.count += 1;
+    return false;
   }
 
   #usedBytes(): number {
@@ -494,6 +540,9 @@ class DiskProcess implements Disk {
   }
 }
 
+/** Stray writes land on multiples of this. */
+const BLOCK_BYTES = 4096;
+
 const DONE: DiskResult<undefined> = { ok: true, value: undefined };
 
 function failure<T>(code: DiskError["code"], message: string): DiskResult<T> {
@@ -509,6 +558,15 @@ function parentOf(path: string): string {
 function replaceable(node: SimulatedNode, replaced: SimulatedNode): boolean {
   if (node.kind === "file") return replaced.kind === "file";
   return replaced.kind === "directory" && replaced.current.size === 0;
+}
+
+function isJoined(chunks: readonly Uint8Array[], bytes: Uint8Array): boolean {
+  let at = 0;
+  for (const chunk of chunks) {
+    if (!equalBytes(chunk, bytes.subarray(at, at + chunk.length))) return false;
+    at += chunk.length;
+  }
+  return at === bytes.length;
 }
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array {

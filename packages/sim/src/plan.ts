@@ -41,6 +41,8 @@ export interface Plan {
   readonly workload: WorkloadPlan;
   /** In order of time. */
   readonly strikes: readonly Strike[];
+  /** Nodes that stay down after the faulty phase until the others have finished everything without them. */
+  readonly lastingMinority: readonly number[];
 }
 
 /** What a caller chooses; everything else is drawn. */
@@ -56,13 +58,24 @@ const DRIFT_PPM_MAX = 500;
 export function planOf(seed: number, size: PlanSize): Plan {
   const random = stream(seed, "plan");
   const nodes = random.pick([3, 3, 3, 3, 4, 5, 5, 6, 7]);
-  const clocks = Array.from({ length: nodes }, () => drawClock(random));
-  const network = drawNetwork(random);
-  const disk = drawDisk(random);
-  const sizes = drawSizes(random);
-  const workload = drawWorkload(stream(seed, "workload plan"));
-  const strikes = drawStrikes(stream(seed, "strikes"), { nodes, faultyMs: size.faultyMs });
-  return { seed, nodes, faultyMs: size.faultyMs, clocks, network, disk, sizes, workload, strikes };
+  return {
+    seed,
+    nodes,
+    faultyMs: size.faultyMs,
+    clocks: Array.from({ length: nodes }, () => drawClock(random)),
+    network: drawNetwork(random),
+    disk: drawDisk(random),
+    sizes: drawSizes(random),
+    workload: drawWorkload(stream(seed, "workload plan")),
+    strikes: drawStrikes(stream(seed, "strikes"), { nodes, faultyMs: size.faultyMs }),
+    lastingMinority: drawMinority(random, nodes),
+  };
+}
+
+function drawMinority(random: Prng, nodes: number): number[] {
+  if (random.chance(1, 2)) return [];
+  const ids = Array.from({ length: nodes }, (_, at) => at + 1);
+  return random.shuffle(ids).slice(0, random.between(1, Math.floor((nodes - 1) / 2)));
 }
 
 function drawClock(random: Prng): ClockPlan {

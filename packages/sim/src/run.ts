@@ -96,13 +96,16 @@ class Run {
     };
   }
 
-  /** Everybody is well again: what is pending must come to an end in bounded time. */
+  /** A majority is well again, then everybody: what is pending must come to an end in bounded time. */
   #heal(): boolean {
     const { world } = this.#cluster;
+    const limitMs = HEAL_LIMIT_MS + this.#plan.faultyMs;
     this.#workload.stopSending();
-    this.#nemesis.heal();
+    this.#nemesis.healMajority(this.#plan.lastingMinority);
     this.#workload.drain();
-    return world.runUntil(() => this.#isDrained(), HEAL_LIMIT_MS + this.#plan.faultyMs);
+    const drained = world.runUntil(() => this.#isDrained(), limitMs);
+    this.#nemesis.healAll();
+    return world.runUntil(() => this.#isSettled(), limitMs) && drained;
   }
 
   #judge(drained: boolean): Violation[] {
@@ -122,6 +125,7 @@ class Run {
       const what = cluster.replica(id)?.machine.checkInvariants();
       if (what !== undefined) broken("the state's invariants hold", `node ${id}: ${what}`);
     }
+    violations.push(...this.#nemesis.violations);
     for (const checker of this.#checkers) {
       checker.ended?.({ drained, nodes: cluster.views(), history });
       violations.push(...checker.violations);
@@ -135,16 +139,27 @@ class Run {
     return machine === undefined ? "down" : `${machine.appliedIndex}:${machine.chainHash}`;
   }
 
-  /** Nobody sends any more, every message is tombstoned, every node has applied everything. */
+  /** Nobody sends any more, every message is tombstoned. */
   #isDrained(): boolean {
     const cluster = this.#cluster;
     if (!this.#workload.quiet) return false;
     const leader = cluster.leader();
     const replica = leader === undefined ? undefined : cluster.replica(leader);
     if (replica === undefined) return false;
-    if (!this.#workload.isEmpty(replica.machine)) return false;
+    return this.#workload.isEmpty(replica.machine);
+  }
+
+  /** Drained, and every node is a voter again and has applied everything. */
+  #isSettled(): boolean {
+    const cluster = this.#cluster;
+    const leader = cluster.leader();
+    const replica = leader === undefined ? undefined : cluster.replica(leader);
+    if (replica === undefined || !this.#nemesis.isCured || !this.#isDrained()) return false;
+    const { membership, membershipCommitted, lastIndex } = replica.raft.status();
+    const voters = membership.members.filter((each) => each.role === "voter").length;
+    if (voters < cluster.ids.length || membership.outgoing.length > 0) return false;
     const applied = replica.machine.appliedIndex;
-    if (applied < replica.raft.status().lastIndex) return false;
+    if (!membershipCommitted || applied < lastIndex) return false;
     return cluster.ids.every((id) => cluster.replica(id)?.machine.appliedIndex === applied);
   }
 
@@ -154,7 +169,8 @@ class Run {
     const machine = leader === undefined ? undefined : cluster.replica(leader)?.machine;
     const states = cluster.ids.map((id) => `${id}=${this.#stateOf(id)}`).join(" ");
     return (
-      `leader ${leader ?? "none"}, ${this.#workload.describeRest(machine)}, ${states}`
+      `leader ${leader ?? "none"}, ${this.#workload.describeRest(machine)}, ${states}, ` +
+      `not taken in ${this.#nemesis.patients}`
     );
   }
 }

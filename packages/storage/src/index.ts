@@ -35,6 +35,7 @@ export type {
   StoreFailure,
   StoreResult,
 } from "./store-types.ts";
+export { decodeHeader, groupBytes, HEADER_BYTES } from "./wal/format.ts";
 export { openWal, quarantineWal } from "./wal/open.ts";
 export type { Placement } from "./wal/placements.ts";
 export { Placements } from "./wal/placements.ts";

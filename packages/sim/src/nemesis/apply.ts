@@ -1,213 +1,161 @@
 /**
  * Carries a plan's strikes out on a cluster, each at its time, within the fault budget, and mends what it
- * broke. `heal` mends everything at once.
+ * broke.
  */
 import type { NodeId } from "@kqueuey/base";
+import type { Violation } from "../checkers/checker.ts";
 import type { SimCluster } from "../cluster.ts";
 import type { NetworkFaults } from "../network.ts";
-import { Budget, type VoterSets } from "./budget.ts";
-import type { Crash, Isolate, PowerCut, Strike, Victim, Weather, Wipe } from "./strike.ts";
+import { damage, diskErrors, fullDisk, OldDisks, slowDisk, strayWrite, wipe } from "./disks.ts";
+import { Ground } from "./ground.ts";
+import {
+  breakConnections,
+  bridge,
+  cutLink,
+  flap,
+  isolate,
+  slowLink,
+  split,
+  weather,
+} from "./links.ts";
+import { Operator, transfer } from "./members.ts";
+import { crash, pause, powerCut, rollingRestart, stall } from "./outages.ts";
+import { Patients } from "./patients.ts";
+import type { Strike } from "./strike.ts";
 
 export class Nemesis {
-  readonly budget: Budget;
   /** Strikes that were carried out. */
   struck = 0;
-  readonly #cluster: SimCluster;
-  readonly #calm: NetworkFaults;
-  #over = false;
+  readonly #ground: Ground;
+  readonly #patients: Patients;
+  readonly #oldDisks: OldDisks;
+  readonly #operator: Operator;
 
   /** `calm`: the network without faults. */
   constructor(cluster: SimCluster, calm: NetworkFaults) {
-    this.#cluster = cluster;
-    this.#calm = calm;
-    this.budget = new Budget(() => votersByAnyOpinion(cluster));
+    this.#ground = new Ground(cluster, calm);
+    this.#patients = new Patients(this.#ground);
+    this.#oldDisks = new OldDisks(this.#ground, this.#patients);
+    this.#operator = new Operator(this.#ground);
+    cluster.onDeath = (death) => this.#patients.explain(death);
+  }
+
+  /** Promises that were broken under the nemesis's own eyes. */
+  get violations(): readonly Violation[] {
+    return this.#patients.violations;
   }
 
   /** From now on strikes come, `atMs` after this moment. */
   begin(strikes: readonly Strike[]): void {
     for (const strike of strikes) {
-      this.#cluster.world.schedule(strike.atMs, () => {
-        if (!this.#over) this.#strike(strike);
+      if (strike.kind === "old-disk") this.#oldDisks.prepare(strike);
+      this.#ground.later(strike.atMs, () => {
+        if (this.#ground.isOver) return;
+        if (this.#apply(strike)) this.struck += 1;
+        else this.#ground.log(undefined, `skipped ${strike.kind}`);
       });
     }
   }
 
-  /** Mends everything; nothing is broken any more afterwards. */
-  heal(): void {
-    const cluster = this.#cluster;
-    this.#over = true;
-    cluster.log(undefined, "healing");
+  /**
+   * Mends everything, but for `minority`, which is down from now on until `healAll`, as far as the budget
+   * allows with those that are not taken in again yet.
+   */
+  healMajority(minority: readonly number[]): void {
+    const { cluster, budget } = this.#ground;
+    this.#ground.log(undefined, "healing");
+    this.#ground.mendAll();
     cluster.network.heal();
-    cluster.network.faults = this.#calm;
+    this.#operator.restore();
     for (const id of cluster.ids) {
       cluster.resume(id);
-      this.#restart(id);
+      if (!budget.isFailed(id)) this.#ground.restart(id);
+    }
+    for (const id of cluster.ids.filter((each) => minority.includes(each))) {
+      if (!cluster.isUp(id) || budget.isFailed(id) || !budget.allows([id])) continue;
+      cluster.crash(id, "power");
+      this.#down.set(id, budget.hold(id));
     }
   }
 
-  #strike(strike: Strike): void {
-    if (this.#apply(strike)) this.struck += 1;
-    else this.#cluster.log(undefined, `skipped ${strike.kind}`);
+  /** Everybody is up again, and no fault is left. */
+  healAll(): void {
+    for (const [id, release] of this.#down) {
+      release();
+      this.#ground.restart(id);
+    }
+    this.#down.clear();
   }
+
+  /** True when no node waits to be taken in again and none is failed otherwise. */
+  get isCured(): boolean {
+    return this.#patients.count === 0 && this.#ground.budget.failed === 0;
+  }
+
+  /** Nodes whose disk was hurt and that are not taken in again yet. */
+  get patients(): number {
+    return this.#patients.count;
+  }
+
+  readonly #down = new Map<NodeId, () => void>();
 
   /** False when the strike may not be now, or has no victim. */
   #apply(strike: Strike): boolean {
+    const ground = this.#ground;
     switch (strike.kind) {
       case "crash":
-        return this.#withVictim(strike, (id) => this.#crash(id, strike));
+        return crash(ground, strike);
       case "pause":
-        return this.#withVictim(strike, (id) => {
-          this.#cluster.pause(id);
-          this.#fail(id, strike.lastsMs, () => this.#cluster.resume(id));
-        });
-      case "power-cut":
-        return this.#powerCut(strike);
-      case "wipe":
-        return this.#withVictim(strike, (id) => this.#wipe(id, strike));
-      case "isolate":
-        return this.#withVictim(strike, (id) => this.#isolate(id, strike));
-      case "weather":
-        return this.#weather(strike);
+        return pause(ground, strike);
       case "stall":
+        return stall(ground, strike);
+      case "power-cut":
+        return powerCut(ground, strike);
       case "rolling-restart":
+        return rollingRestart(ground, strike);
+      case "wipe":
+        return wipe(ground, this.#patients, strike);
       case "old-disk":
+        return this.#oldDisks.putBack(strike);
       case "damage":
+        return damage(ground, this.#patients, strike);
+      case "stray-write":
+        return strayWrite(ground, this.#patients, strike);
       case "disk-errors":
+        return diskErrors(ground, strike);
       case "slow-disk":
+        return slowDisk(ground, strike);
       case "full-disk":
+        return fullDisk(ground, strike);
+      case "isolate":
+        return isolate(ground, strike);
       case "split":
+        return split(ground, strike);
       case "bridge":
+        return bridge(ground, strike);
       case "cut-link":
+        return cutLink(ground, strike);
       case "flap":
+        return flap(ground, strike);
       case "slow-link":
+        return slowLink(ground, strike);
+      case "weather":
+        return weather(ground, strike);
       case "break-connections":
+        return breakConnections(ground, strike);
       case "clock-jump":
+        return this.#jumpClock(strike);
       case "transfer":
+        return transfer(ground, strike);
       case "membership":
-        return false;
+        return this.#operator.change(strike);
     }
   }
 
-  /** A healthy node that may fail now. */
-  #withVictim(
-    strike: { readonly victim: Victim; readonly atMs: number },
-    hit: (id: NodeId) => void,
-  ): boolean {
-    const id = this.#resolve(strike.victim, strike.atMs);
-    if (id === undefined || !this.#cluster.isUp(id)) return false;
-    if (this.budget.isFailed(id) || !this.budget.allows([id])) return false;
-    hit(id);
+  #jumpClock(strike: Extract<Strike, { kind: "clock-jump" }>): boolean {
+    const id = this.#ground.resolve(strike.victim, strike.atMs);
+    if (id === undefined) return false;
+    this.#ground.cluster.jumpClock(id, strike.byMs);
     return true;
   }
-
-  /** `salt` chooses among the followers. */
-  #resolve(victim: Victim, salt: number): NodeId | undefined {
-    const { ids } = this.#cluster;
-    if (typeof victim === "number") return ids.find((id) => id === victim);
-    const leader = this.#cluster.leader();
-    if (victim === "leader") return leader;
-    const followers = ids.filter((id) => id !== leader);
-    return followers[salt % followers.length];
-  }
-
-  #fail(id: NodeId, lastsMs: number, mend: () => void): void {
-    const release = this.budget.hold(id);
-    this.#cluster.world.schedule(lastsMs, () => {
-      release();
-      mend();
-    });
-  }
-
-  #crash(id: NodeId, strike: Crash): void {
-    this.#cluster.crash(id, strike.power ? "power" : "process");
-    this.#fail(id, strike.lastsMs, () => this.#restart(id));
-  }
-
-  #powerCut(strike: PowerCut): boolean {
-    if (this.budget.failed > 0) return false;
-    this.#cluster.log(undefined, "power cut");
-    const { ids } = this.#cluster;
-    ids.forEach((id, ordinal) => {
-      this.#cluster.crash(id, "power");
-      const lastsMs = Math.ceil((strike.lastsMs * (ordinal + 1)) / ids.length);
-      this.#fail(id, lastsMs, () => this.#restart(id));
-    });
-    return true;
-  }
-
-  /** The disk is lost; the node is failed until the others have taken it in again. */
-  #wipe(id: NodeId, strike: Wipe): void {
-    this.#cluster.crash(id, "power");
-    this.#cluster.wipe(id);
-    const release = this.budget.hold(id);
-    this.#cluster.world.schedule(strike.lastsMs, () => {
-      this.#restart(id);
-      this.#whenTakenIn(id, release);
-    });
-  }
-
-  #whenTakenIn(id: NodeId, then: () => void): void {
-    if (this.#isTakenIn(id)) then();
-    else this.#cluster.world.schedule(50, () => this.#whenTakenIn(id, then));
-  }
-
-  /** Whether the leader counts the node again: its own word is not enough, since it forgot who is a member. */
-  #isTakenIn(id: NodeId): boolean {
-    const cluster = this.#cluster;
-    const own = cluster.replica(id)?.raft.status();
-    const leader = cluster.leader();
-    const theirs = leader === undefined ? undefined : cluster.replica(leader)?.raft.status();
-    if (own === undefined || theirs === undefined || own.probation) return false;
-    const member = theirs.membership.members.find((each) => each.id === id);
-    const counted = member?.role === "voter" && member.incarnation === own.incarnation;
-    return counted && theirs.membershipCommitted && own.durable >= theirs.commit;
-  }
-
-  #isolate(id: NodeId, strike: Isolate): void {
-    const { network, ids } = this.#cluster;
-    this.#cluster.log(id, `isolated (${strike.ways})`);
-    for (const other of ids) {
-      if (other === id) continue;
-      if (strike.ways !== "out") network.cut(other, id);
-      if (strike.ways !== "in") network.cut(id, other);
-    }
-    this.#fail(id, strike.lastsMs, () => {
-      this.#cluster.log(undefined, "network healed");
-      network.heal();
-    });
-  }
-
-  #weather(strike: Weather): boolean {
-    const { network, world } = this.#cluster;
-    const { delayMsMax, lossPer10k, duplicatePer10k, reorder } = strike;
-    this.#cluster.log(undefined, "bad weather");
-    network.faults = {
-      delayMs: { from: 1, to: delayMsMax },
-      lossPer10k,
-      duplicatePer10k,
-      reorder,
-    };
-    const { faults } = network;
-    world.schedule(strike.lastsMs, () => {
-      if (network.faults === faults) network.faults = this.#calm;
-    });
-    return true;
-  }
-
-  #restart(id: NodeId): void {
-    if (!this.#cluster.isUp(id)) this.#cluster.start(id);
-  }
-}
-
-/** The voters of every membership that some node acts under. */
-function votersByAnyOpinion(cluster: SimCluster): VoterSets {
-  const sets: NodeId[][] = [];
-  for (const id of cluster.ids) {
-    const status = cluster.replica(id)?.raft.status();
-    if (status === undefined || status.probation) continue;
-    const { members, outgoing } = status.membership;
-    sets.push(members.filter((each) => each.role === "voter").map((each) => each.id));
-    if (outgoing.length > 0) sets.push(outgoing.map((each) => each.id));
-  }
-  return sets.length > 0 ? sets : [cluster.ids];
 }

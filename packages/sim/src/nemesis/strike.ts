@@ -41,11 +41,15 @@ export interface Pause {
   readonly lastsMs: number;
 }
 
-/** The process read its clock, then stood still for so long, and only then uses what it read. */
+/**
+ * The process stands still at a delicate moment: between reading its clock and using what it read, or between
+ * an answer and the client that gets it.
+ */
 export interface Stall {
   readonly kind: "stall";
   readonly atMs: number;
   readonly victim: Victim;
+  readonly before: "use-of-clock" | "answer";
   readonly lastsMs: number;
 }
 
@@ -56,18 +60,20 @@ export interface PowerCut {
   readonly lastsMs: number;
 }
 
-/** One node after another is stopped and started, each down for `lastsMs`. */
+/** One node after another is stopped and started, each down for `lastsMs`; with `grace` each is asked first. */
 export interface RollingRestart {
   readonly kind: "rolling-restart";
   readonly atMs: number;
+  readonly grace: boolean;
   readonly lastsMs: number;
 }
 
-/** The node's disk is emptied; it starts again after `lastsMs`. */
+/** The node's disk, or one folder of it, is emptied; it starts again after `lastsMs`. */
 export interface Wipe {
   readonly kind: "wipe";
   readonly atMs: number;
   readonly victim: Victim;
+  readonly folder: "" | "wal" | "groups";
   readonly lastsMs: number;
 }
 
@@ -90,6 +96,14 @@ export interface Damage {
   readonly running: boolean;
   /** Says which file and where. */
   readonly salt: number;
+  readonly lastsMs: number;
+}
+
+/** One write lands in another place of the disk than it was meant for. After `lastsMs` the node is restarted. */
+export interface StrayWrite {
+  readonly kind: "stray-write";
+  readonly atMs: number;
+  readonly victim: Victim;
   readonly lastsMs: number;
 }
 
@@ -131,10 +145,14 @@ export interface Isolate {
   readonly lastsMs: number;
 }
 
-/** A minority is cut off from the rest, both ways; `salt` says who. */
+/**
+ * The nodes fall into two sides that do not hear each other; `salt` says who is where. A `minority` leaves a
+ * side that decides, `shards` may leave none.
+ */
 export interface Split {
   readonly kind: "split";
   readonly atMs: number;
+  readonly shape: "minority" | "shards";
   readonly salt: number;
   readonly lastsMs: number;
 }
@@ -216,6 +234,8 @@ export interface MembershipStrike {
   readonly kind: "membership";
   readonly atMs: number;
   readonly steps: readonly MembershipStep[];
+  /** Learners become voters in the same change. */
+  readonly promoting: boolean;
   readonly lastsMs: number;
 }
 
@@ -228,6 +248,7 @@ export type Strike =
   | Wipe
   | OldDisk
   | Damage
+  | StrayWrite
   | DiskErrors
   | SlowDisk
   | FullDisk
