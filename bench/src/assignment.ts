@@ -1,40 +1,38 @@
-/** What the benchmark tells a load process, and what it hears back. */
+/** What the benchmark tells a load process, and what it hears back. Both go between processes as JSON. */
+import type { Reach, Tuning } from "./systems/system.ts";
+
+export type Work =
+  /** W1: send, receive and acknowledge at once. `waiting` messages stay in the queue meanwhile. */
+  | { readonly kind: "throughput"; readonly seconds: number; readonly window: number }
+  /** W1b: fill, then drain. */
+  | { readonly kind: "fill-drain"; readonly messages: number }
+  /** Fill and leave. */
+  | { readonly kind: "fill"; readonly messages: number }
+  /** W2: single messages at a fixed rate, whatever the answers do. */
+  | { readonly kind: "latency"; readonly seconds: number; readonly rate: number }
+  /** W3: callers with one message a call. */
+  | { readonly kind: "callers"; readonly seconds: number; readonly callers: number }
+  /** W4: a fixed rate; the leader is killed in the middle. */
+  | { readonly kind: "failover"; readonly seconds: number; readonly rate: number }
+  /** W6: throughput over many queues. */
+  | { readonly kind: "queues"; readonly seconds: number; readonly queues: number };
 
 export interface Assignment {
-  readonly kind: "throughput" | "latency" | "fill";
-  readonly endpoints: readonly string[];
+  readonly reach: Reach;
   readonly queue: string;
   readonly bodyBytes: number;
-  /** Messages in a send, and at most in a receive. */
-  readonly batch: number;
+  readonly tuning: Tuning;
   readonly warmUpSeconds: number;
-  readonly seconds: number;
-  /** Throughput: how far senders may be ahead of tombstones, in messages. */
-  readonly window: number;
-  /** Latency: sends a second. */
-  readonly rate: number;
-  /** Fill: how many messages. */
-  readonly messages: number;
+  readonly work: Work;
 }
 
-export type Measured =
-  | { readonly kind: "throughput"; readonly messages: number; readonly tookMs: number }
-  | {
-      readonly kind: "latency";
-      readonly messages: number;
-      readonly p50Ms: number;
-      readonly p99Ms: number;
-      readonly p999Ms: number;
-      readonly maxMs: number;
-    }
-  | { readonly kind: "fill"; readonly messages: number; readonly tookMs: number };
+/** Figures by name; rates a second, times in ms. */
+export type Figures = Readonly<Record<string, number>>;
 
-/** The parent's message, which was structured-cloned from an Assignment. */
-export function toAssignment(value: unknown): Assignment {
-  if (!isAssignment(value)) throw new Error("the first message was no assignment");
-  return value;
-}
-
-function isAssignment(value: unknown): value is Assignment {
-  return typeof value === "object" && value !== null && "kind" in value && "endpoints" in value;
-}
+export type Report =
+  /** The measured part begins: counters of the servers are read now. */
+  | { readonly kind: "begin" }
+  | { readonly kind: "end" }
+  /** W4: the load is steady; the leader may be killed. */
+  | { readonly kind: "steady" }
+  | { readonly kind: "done"; readonly figures: Figures };

@@ -1,20 +1,28 @@
 /**
  * A load process. It is told what to do by its parent's first message and answers with what it
- * measured. It uses the client, as a program of any user would.
+ * measured. It uses a driver, as a program of that system's users would.
  */
-import { randomBytes } from "node:crypto";
-import { setTimeout as pause } from "node:timers/promises";
-import { type Client, createClient, type Queue } from "@kqueuey/client";
-import hdr from "hdr-histogram-js";
-import { type Assignment, type Measured, toAssignment } from "./assignment.ts";
+import type { Assignment, Figures, Report } from "./assignment.ts";
+import type { Driver } from "./driver.ts";
+import { openDriver } from "./drivers/open.ts";
+import { callers } from "./workloads/callers.ts";
+import { failover } from "./workloads/failover.ts";
+import { fill, fillDrain } from "./workloads/fill.ts";
+import { latency } from "./workloads/latency.ts";
+import { queues } from "./workloads/queues.ts";
+import { throughput } from "./workloads/throughput.ts";
 
-const SENDERS = 8;
-const RECEIVERS = 8;
-const BODY_POOL_BYTES = 1_048_576;
+/** What a workload tells its parent while it runs. */
+export interface Milestones {
+  begin(): void;
+  end(): void;
+  steady(): void;
+}
 
-process.once("message", (value) => {
-  void main(toAssignment(value)).then(
-    (measured) => answer(measured),
+process.once("message", (value: unknown) => {
+  if (!isAssignment(value)) throw new Error("the first message was no assignment");
+  void main(value).then(
+    (figures) => tell({ kind: "done", figures }, () => process.exit(0)),
     (error: unknown) => {
       console.error(error);
       process.exit(1);
@@ -22,146 +30,43 @@ process.once("message", (value) => {
   );
 });
 
-async function main(assignment: Assignment): Promise<Measured> {
-  const { endpoints, queue: name } = assignment;
-  const client = createClient({ endpoints, name: "bench", timeoutMs: 60_000 });
-  try {
-    return await measure(client, client.queue(name), assignment);
-  } finally {
-    await client.close();
-  }
+async function main(assignment: Assignment): Promise<Figures> {
+  const milestones: Milestones = {
+    begin: () => tell({ kind: "begin" }),
+    end: () => tell({ kind: "end" }),
+    steady: () => tell({ kind: "steady" }),
+  };
+  if (assignment.work.kind === "queues")
+    return await queues(assignment, assignment.work, milestones);
+  const driver = await openDriver(assignment.reach);
+  await driver.open(assignment.queue);
+  return await measure(driver, assignment, milestones);
 }
 
-async function measure(client: Client, queue: Queue, assignment: Assignment): Promise<Measured> {
-  switch (assignment.kind) {
+function measure(driver: Driver, assignment: Assignment, milestones: Milestones): Promise<Figures> {
+  const { work } = assignment;
+  switch (work.kind) {
     case "throughput":
-      return await throughput(queue, assignment);
-    case "latency":
-      return await latency(queue, assignment);
+      return throughput(driver, { ...assignment, ...work }, milestones);
+    case "fill-drain":
+      return fillDrain(driver, { ...assignment, ...work });
     case "fill":
-      return await fill(client, queue, assignment);
+      return fill(driver, { ...assignment, ...work });
+    case "latency":
+      return latency(driver, { ...assignment, ...work });
+    case "callers":
+      return callers(driver, { ...assignment, ...work }, milestones);
+    case "failover":
+      return failover(driver, { ...assignment, ...work }, milestones);
+    case "queues":
+      throw new Error("many queues have a load of their own");
   }
 }
 
-function answer(measured: Measured): void {
-  process.send?.(measured, undefined, {}, () => process.disconnect());
+function tell(report: Report, sent?: () => void): void {
+  process.send?.(report, undefined, {}, () => sent?.());
 }
 
-/**
- * Sends, receives and tombstones at once, for a while; what counts is what went all the way. Senders
- * wait when they are `window` messages ahead of the tombstones, so that the queue stays short.
- */
-async function throughput(
-  queue: Queue,
-  { seconds, warmUpSeconds, batch, bodyBytes, window }: Assignment,
-): Promise<Measured> {
-  const bodies = bodySource(bodyBytes);
-  let sent = 0;
-  let done = 0;
-  let running = true;
-  const send = async (): Promise<void> => {
-    while (running) {
-      if (sent - done > window) {
-        await pause(1);
-        continue;
-      }
-      sent += batch;
-      await queue.sendBatch(Array.from({ length: batch }, bodies));
-    }
-  };
-  const work = async (): Promise<void> => {
-    while (running) {
-      const messages = await queue.receive({ maxMessages: batch, waitMs: 200 });
-      if (messages.length === 0) continue;
-      const outcomes = await queue.tombstone(messages);
-      done += outcomes.filter(({ outcome }) => outcome === "effective").length;
-    }
-  };
-  const loops = [
-    ...Array.from({ length: SENDERS }, send),
-    ...Array.from({ length: RECEIVERS }, work),
-  ];
-  await pause(warmUpSeconds * 1_000);
-  const [doneBefore, startedMs] = [done, performance.now()];
-  await pause(seconds * 1_000);
-  const messages = done - doneBefore;
-  const tookMs = performance.now() - startedMs;
-  running = false;
-  await Promise.all(loops);
-  return { kind: "throughput", messages, tookMs };
-}
-
-/**
- * Sends single messages at a fixed rate whatever the answers do (open loop), and measures each from the
- * moment at which it was due: a stall counts for every message that it held up.
- */
-async function latency(
-  queue: Queue,
-  { seconds, warmUpSeconds, rate, bodyBytes, batch }: Assignment,
-): Promise<Measured> {
-  const bodies = bodySource(bodyBytes);
-  const histogram = hdr.build({ lowestDiscernibleValue: 1, highestTrackableValue: 60_000_000 });
-  let running = true;
-  const drain = async (): Promise<void> => {
-    while (running) {
-      const messages = await queue.receive({ maxMessages: batch, waitMs: 200 });
-      if (messages.length > 0) await queue.tombstone(messages);
-    }
-  };
-  const draining = drain();
-  const startedMs = performance.now();
-  const skipped = warmUpSeconds * rate;
-  const count = skipped + seconds * rate;
-  const pending: Promise<void>[] = [];
-  for (let index = 0; index < count; index += 1) {
-    const dueMs = startedMs + (index * 1_000) / rate;
-    while (performance.now() < dueMs) await pause(Math.max(0, dueMs - performance.now() - 1));
-    const sending = queue.send(bodies()).then(() => {
-      const micros = Math.max(1, Math.round((performance.now() - dueMs) * 1_000));
-      if (index >= skipped) histogram.recordValue(micros);
-    });
-    pending.push(sending);
-  }
-  await Promise.all(pending);
-  running = false;
-  await draining;
-  return {
-    kind: "latency",
-    messages: histogram.totalCount,
-    p50Ms: histogram.getValueAtPercentile(50) / 1_000,
-    p99Ms: histogram.getValueAtPercentile(99) / 1_000,
-    p999Ms: histogram.getValueAtPercentile(99.9) / 1_000,
-    maxMs: histogram.maxValue / 1_000,
-  };
-}
-
-/** Sends until `messages` wait in the queue. */
-async function fill(
-  client: Client,
-  queue: Queue,
-  { messages, bodyBytes, batch }: Assignment,
-): Promise<Measured> {
-  const bodies = bodySource(bodyBytes);
-  const startedMs = performance.now();
-  let sent = 0;
-  const send = async (): Promise<void> => {
-    while (sent < messages) {
-      const size = Math.min(batch, messages - sent);
-      sent += size;
-      await queue.sendBatch(Array.from({ length: size }, bodies));
-    }
-  };
-  await Promise.all(Array.from({ length: SENDERS }, send));
-  const { available } = await client.describeQueue(queue.name);
-  return { kind: "fill", messages: available, tookMs: performance.now() - startedMs };
-}
-
-/** Bodies of random bytes: nothing on the way can compress or recognise them. */
-function bodySource(bytes: number): () => Uint8Array {
-  const pool = randomBytes(BODY_POOL_BYTES);
-  let at = 0;
-  return () => {
-    at = at + bytes > pool.length - bytes ? (at + 7) % bytes : at + bytes;
-    return pool.subarray(at, at + bytes);
-  };
+function isAssignment(value: unknown): value is Assignment {
+  return typeof value === "object" && value !== null && "work" in value && "reach" in value;
 }

@@ -1,8 +1,9 @@
 /**
- * Loaded into a node before its own code (`node --import`): writes the longest stall of its event loop so
- * far, in ms, to a file named for its process, twice a second. Plain JavaScript, because the node is.
+ * Loaded into a process before its own code (`node --import`): writes the longest stall of its event loop
+ * so far and the 99th percentile of its delay, in ms, to a file named for the process, twice a second.
+ * Plain JavaScript, because the node is.
  */
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
@@ -14,9 +15,14 @@ if (folder !== undefined) {
   delays.enable();
   const write = () => {
     const longestMs = Math.max(0, delays.max / 1e6 - RESOLUTION_MS);
-    writeFileSync(join(folder, `loop-${process.pid}.json`), JSON.stringify({ longestMs }));
+    const p99Ms = Math.max(0, delays.percentile(99) / 1e6 - RESOLUTION_MS);
+    const file = join(folder, `loop-${process.pid}.json`);
+    // Whoever reads it never sees half of it.
+    writeFileSync(`${file}.new`, JSON.stringify({ longestMs, p99Ms }));
+    renameSync(`${file}.new`, file);
   };
   // What loading the program cost is not of interest.
   setTimeout(() => delays.reset(), 2_000).unref();
+  write();
   setInterval(write, 500).unref();
 }

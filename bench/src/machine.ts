@@ -1,6 +1,5 @@
 /** Where and of what a measurement was made. */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { cpus, platform, release, totalmem } from "node:os";
 
 export interface Machine {
@@ -34,16 +33,5 @@ function commitOf(root: string): string {
     return `${run("rev-parse", "--short", "HEAD")}${changed}`;
   } catch {
     return "unknown";
-  }
-}
-
-/** Resident memory of a process in MiB, or undefined where the host does not say. */
-export function residentMiB(pid: number): number | undefined {
-  try {
-    const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    const kib = Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]);
-    return Number.isFinite(kib) ? kib / 1_024 : undefined;
-  } catch {
-    return undefined;
   }
 }

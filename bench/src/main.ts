@@ -1,184 +1,178 @@
 /**
- * `npm run bench`: three real nodes on this machine, every send on the disks of a majority before it is
- * acknowledged, and load processes that use the client.
+ * `npm run bench`: KQueuey and its peers side by side in one run, interleaved, with the same bodies.
  *
- *   npm run bench
- *   npm run bench -- --only throughput,latency --seconds 30 --json results.json
+ *   npm run bench                                        everything that can run here, five times
+ *   npm run bench -- --workloads W1,W2 --peers nats      some of it
+ *   npm run bench -- --peers none --runs 1               KQueuey alone, once
+ *   npm run bench -- --json results.json --docs          write the results and the page's tables
  */
-import { fork } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
+import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { createClient } from "@kqueuey/client";
-import { type Cluster, layOut } from "../../system-test/harness/cluster.ts";
-import type { Assignment, Measured } from "./assignment.ts";
-import { describeMachine, residentMiB } from "./machine.ts";
+import type { Figures } from "./assignment.ts";
+import { describeMachine } from "./machine.ts";
+import { type Settings, SYSTEMS, type Workload, workloads } from "./plan.ts";
+import { writePage } from "./report.ts";
+import { median, type Result, type Results, summarize } from "./results.ts";
+import type { System, Tuning } from "./systems/system.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const SETTLE_MS = 5_000;
-const KINDS = ["throughput", "latency", "memory"] as const;
+const SWEEP_SECONDS = 4;
 
 const { values: flags } = parseArgs({
   options: {
-    only: { type: "string", default: KINDS.join(",") },
-    seconds: { type: "string", default: "15" },
-    batch: { type: "string", default: "100" },
-    "body-bytes": { type: "string", default: "128" },
-    rate: { type: "string", default: "500" },
-    messages: { type: "string", default: "1000000" },
-    clients: { type: "string", default: "1" },
+    workloads: { type: "string" },
+    peers: { type: "string" },
+    runs: { type: "string", default: "5" },
+    seconds: { type: "string", default: "10" },
+    "warm-up": { type: "string", default: "3" },
+    growth: { type: "string", default: "0,100000,1000000,10000000" },
     json: { type: "string" },
+    docs: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
   },
 });
 
-const configuration = {
-  nodes: 3,
-  seconds: Number(flags.seconds),
-  batch: Number(flags.batch),
-  bodyBytes: Number(flags["body-bytes"]),
-  rate: Number(flags.rate),
-  waitingMessages: Number(flags.messages),
-  loadProcesses: Number(flags.clients),
-};
-const bodiesSay = `${configuration.bodyBytes}-byte random bodies, batches of ${configuration.batch}`;
-
-const only = flags.only.split(",");
-const unknown = only.find((one) => !KINDS.some((kind) => kind === one));
-if (unknown !== undefined) throw new Error(`--only takes ${KINDS.join(", ")}, not ${unknown}`);
-
-const machine = describeMachine(ROOT);
-const results: Record<string, number> = {};
-console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}`);
-console.log(`Node ${machine.node}, commit ${machine.commit}, three nodes on this machine`);
-if (only.includes("throughput")) await onCluster(measureThroughput);
-if (only.includes("latency")) await onCluster(measureLatency);
-if (only.includes("memory")) await onCluster(measureMemory);
-if (flags.json !== undefined) {
-  const text = JSON.stringify({ machine, configuration, results }, undefined, 2);
-  writeFileSync(flags.json, `${text}\n`);
-}
-
-async function onCluster(measure: (cluster: Cluster) => Promise<void>): Promise<void> {
-  const monitor = new URL("./loop-monitor.mjs", import.meta.url).href;
-  const cluster = await layOut({
-    flags: ["--wal-segment-bytes", "64MiB"],
-    env: (folder) => ({ NODE_OPTIONS: `--import ${monitor}`, LOOP_MONITOR_FOLDER: folder }),
-  });
-  try {
-    cluster.startAll();
-    await cluster.leader();
-    const client = createClient({ endpoints: cluster.endpoints });
-    await client.createQueue("bench");
-    await client.close();
-    await measure(cluster);
-  } catch (error) {
-    console.error(cluster.logs());
-    throw error;
-  } finally {
-    await cluster.stop();
-  }
-}
-
-async function measureThroughput(cluster: Cluster): Promise<void> {
-  console.log(`\nSent, received and tombstoned together (${bodiesSay})`);
-  const window = Math.ceil(20_000 / configuration.loadProcesses);
-  const all = await Promise.all(
-    Array.from({ length: configuration.loadProcesses }, () =>
-      load(assign(cluster, "throughput", { window })),
-    ),
-  );
-  let perSecond = 0;
-  for (const one of all) {
-    if (one.kind === "throughput") perSecond += (one.messages * 1_000) / one.tookMs;
-  }
-  show("throughput", Math.round(perSecond), "messages/s");
-  await showStalls(cluster);
-}
-
-async function measureLatency(cluster: Cluster): Promise<void> {
+if (flags.help) {
   console.log(
-    `\nSend latency at ${configuration.rate} messages/s, open loop, from when each was due`,
+    "npm run bench -- [--workloads W1,W1b,W2,W3,W4,W5,W6] [--peers nats,rabbitmq,…|none]\n" +
+      "                 [--runs 5] [--seconds 10] [--warm-up 3] [--growth 0,100000,1000000,10000000]\n" +
+      "                 [--json FILE] [--docs]\n\n" +
+      "Peers that are not installed are skipped by name; bench/README.md says how each is installed.",
   );
-  const measured = await load(assign(cluster, "latency", {}));
-  if (measured.kind !== "latency") throw new Error("the load process measured something else");
-  show("latencyP50", measured.p50Ms, "ms");
-  show("latencyP99", measured.p99Ms, "ms");
-  show("latencyP999", measured.p999Ms, "ms");
-  show("latencyMax", measured.maxMs, "ms");
+  process.exit(0);
 }
 
-async function measureMemory(cluster: Cluster): Promise<void> {
-  console.log(`\n${configuration.waitingMessages} waiting messages (${bodiesSay})`);
-  const measured = await load(assign(cluster, "fill", {}));
-  if (measured.kind !== "fill") throw new Error("the load process measured something else");
-  if (measured.messages !== configuration.waitingMessages) {
-    throw new Error(`${measured.messages} messages wait`);
+const settings: Settings = {
+  seconds: count("seconds", flags.seconds),
+  warmUpSeconds: count("warm-up", flags["warm-up"]),
+  growth: flags.growth.split(",").map((each) => count("growth", each)),
+};
+const runs = count("runs", flags.runs);
+const chosen = choose("workloads", flags.workloads, workloads());
+const systems = choose(
+  "peers",
+  flags.peers === "none" ? "kqueuey" : flags.peers && `kqueuey,${flags.peers}`,
+  SYSTEMS,
+);
+const machine = describeMachine(ROOT);
+console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}`);
+console.log(`Node ${machine.node}, commit ${machine.commit}, all on this machine`);
+
+const skipped = systems.flatMap((system) => {
+  const why = system.missing();
+  if (why === undefined) return [];
+  console.log(`skipped: ${system.name} (${system.variant}): ${why}`);
+  return [{ system: `${system.name} (${system.variant})`, why }];
+});
+const present = systems.filter((system) => system.missing() === undefined);
+const results: Result[] = [];
+for (const workload of chosen) results.push(...(await runWorkload(workload)));
+
+const all: Results = {
+  machine,
+  commit: machine.commit,
+  configuration: { ...settings, runs },
+  results,
+  skipped,
+};
+if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(all, undefined, 2)}\n`);
+if (flags.docs) writePage(ROOT, all);
+process.exit(0);
+
+/** All runs of one workload, the systems taking turns in each. */
+async function runWorkload(workload: Workload): Promise<Result[]> {
+  console.log(`\n${workload.name}: ${workload.title}`);
+  const taking = present.filter((system) => workload.takes(system));
+  const tunings = new Map<System, Tuning>();
+  for (const system of taking) tunings.set(system, await tuningOf(workload, system));
+  const trials = new Map<System, Figures[]>(taking.map((system) => [system, []]));
+  for (let run = 1; run <= runs; run++) {
+    for (const system of taking) {
+      const tuning = tunings.get(system);
+      if (tuning === undefined) continue;
+      try {
+        const figures = await workload.run(system, tuning, settings);
+        trials.get(system)?.push(figures);
+        say(`run ${run} ${system.name}`, figures[workload.figure] ?? 0, workload.unit);
+      } catch (error) {
+        console.log(`  run ${run} ${system.name} failed: ${String(error)}`);
+      }
+    }
   }
-  show("fill", Math.round((measured.messages * 1_000) / measured.tookMs), "messages/s");
-  // Checkpoints of the last messages are made in this time.
-  await pause(SETTLE_MS);
-  for (const { id } of cluster.places) {
-    const mib = residentMiB(cluster.program(id).pid);
-    if (mib !== undefined) show(`residentNode${id}`, Math.round(mib), "MiB");
+  const summaries = taking.flatMap((system) =>
+    summarize(workload, system, trials.get(system) ?? []),
+  );
+  compare(workload, summaries);
+  return summaries;
+}
+
+/** The best of the system's tunings for this workload, by a short run of each. */
+async function tuningOf(workload: Workload, system: System): Promise<Tuning> {
+  const [first, ...others] = system.tunings;
+  if (first === undefined) throw new Error(`${system.name} has no tuning`);
+  if (!workload.swept || others.length === 0) return first;
+  let best = { tuning: first, value: 0 };
+  for (const tuning of system.tunings) {
+    try {
+      const short = { ...settings, seconds: SWEEP_SECONDS };
+      const figures = await workload.run(system, tuning, short);
+      const value = figures[workload.figure] ?? 0;
+      if (value > best.value) best = { tuning, value };
+    } catch (error) {
+      console.log(`  ${system.name} with batches of ${tuning.batch}: ${String(error)}`);
+    }
   }
-  await showStalls(cluster);
+  console.log(`  ${system.name} (${system.variant}): batches of ${best.tuning.batch} are best`);
+  return best.tuning;
 }
 
-/**
- * The longest stall of each node's event loop since two seconds after its start, by its own measure,
- * and what of the longest turn was work: with more processes than processors a turn also waits for one.
- */
-async function showStalls(cluster: Cluster): Promise<void> {
-  for (const { id, clientUrl } of cluster.places) {
-    const file = join(cluster.folder, `loop-${cluster.program(id).pid}.json`);
-    const { longestMs } = JSON.parse(readFileSync(file, "utf8"));
-    show(`longestStallNode${id}`, Number(longestMs), "ms");
-    const { longestTurn } = JSON.parse(await (await fetch(`${clientUrl}/healthz`)).text());
-    show(`longestTurnWorkNode${id}`, Number(longestTurn.cpuMs), "ms");
+function compare(workload: Workload, summaries: readonly Result[]): void {
+  const own = summaries.find(
+    (each) => each.system === "kqueuey" && each.metric === workload.figure,
+  )?.median;
+  const labels = new Set(summaries.map((each) => `${each.system}\t${each.variant}`));
+  for (const label of labels) {
+    const [system, variant] = label.split("\t");
+    const of = summaries.filter((each) => each.system === system && each.variant === variant);
+    const main = of.find((each) => each.metric === workload.figure)?.median ?? 0;
+    const ratio =
+      own === undefined || own === 0 || main === 0
+        ? undefined
+        : workload.moreIsBetter
+          ? own / main
+          : main / own;
+    const times = ratio === undefined || system === "kqueuey" ? "" : `  (we: ${ratio.toFixed(1)}×)`;
+    console.log(`  ${system} ${variant}${times}`);
+    for (const each of of) say(`    ${each.metric}`, median(each.runs), each.unit);
   }
 }
 
-function assign(
-  cluster: Cluster,
-  kind: Assignment["kind"],
-  special: Partial<Assignment>,
-): Assignment {
-  return {
-    kind,
-    endpoints: cluster.endpoints,
-    queue: "bench",
-    bodyBytes: configuration.bodyBytes,
-    batch: configuration.batch,
-    warmUpSeconds: 3,
-    seconds: configuration.seconds,
-    window: 20_000,
-    rate: configuration.rate,
-    messages: configuration.waitingMessages,
-    ...special,
-  };
+function choose<T extends { readonly name: string }>(
+  flag: string,
+  wanted: string | undefined,
+  all: readonly T[],
+): readonly T[] {
+  if (wanted === undefined) return all;
+  const names = wanted.split(",");
+  const unknown = names.find((name) => !all.some((each) => each.name === name));
+  if (unknown !== undefined) {
+    const known = [...new Set(all.map((each) => each.name))].join(", ");
+    console.error(`--${flag} takes ${known}; not ${unknown}`);
+    process.exit(2);
+  }
+  return all.filter((each) => names.includes(each.name));
 }
 
-function load(assignment: Assignment): Promise<Measured> {
-  const child = fork(fileURLToPath(new URL("./load.ts", import.meta.url)));
-  process.once("exit", () => child.kill("SIGKILL"));
-  child.send(assignment);
-  return new Promise((resolve, reject) => {
-    let measured: Measured | undefined;
-    child.once("message", (value: Measured) => {
-      measured = value;
-    });
-    child.once("exit", (code, signal) => {
-      if (measured !== undefined) resolve(measured);
-      else reject(new Error(`a load process ended with ${signal ?? `status ${code}`}`));
-    });
-  });
+function count(flag: string, text: string): number {
+  const value = Number(text);
+  if (text !== "" && Number.isInteger(value) && value >= 0) return value;
+  console.error(`--${flag} takes a whole number, not ${text}`);
+  return process.exit(2);
 }
 
-function show(name: string, value: number, unit: string): void {
-  results[name] = value;
+function say(name: string, value: number, unit: string): void {
   const digits = value < 100 ? 2 : 0;
   const text = value.toLocaleString("en-US", { maximumFractionDigits: digits });
-  console.log(`  ${name.padEnd(22)}${text.padStart(12)} ${unit}`);
+  console.log(`  ${name.padEnd(28)}${text.padStart(12)} ${unit}`);
 }

@@ -1,0 +1,217 @@
+/** The workloads, by the names of docs/benchmarks.md, and which systems take part in each. */
+import type { Figures } from "./assignment.ts";
+import { kqueuey } from "./systems/kqueuey.ts";
+import { natsSystems } from "./systems/nats.ts";
+import { rabbitmq } from "./systems/rabbitmq.ts";
+import { singleSystems } from "./systems/single.ts";
+import type { Running, System, Tuning } from "./systems/system.ts";
+import { onSystem, runLoad, runTrial } from "./trial.ts";
+
+export const SYSTEMS: readonly System[] = [kqueuey, ...natsSystems, rabbitmq, ...singleSystems];
+
+export interface Settings {
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
+  /** How many messages wait in the growth workload, in steps. */
+  readonly growth: readonly number[];
+}
+
+/** One row of the plan: a workload in one size, run on each of its systems. */
+export interface Workload {
+  readonly name: string;
+  readonly title: string;
+  readonly bodyBytes: number;
+  takes(system: System): boolean;
+  run(system: System, tuning: Tuning, settings: Settings): Promise<Figures>;
+  /** The figure that is compared, and whether more of it is better. */
+  readonly figure: string;
+  readonly unit: string;
+  readonly moreIsBetter: boolean;
+  /** Whether batches and windows are swept first. */
+  readonly swept: boolean;
+}
+
+const WINDOW = 20_000;
+const FILLED = 200_000;
+
+export function workloads(): readonly Workload[] {
+  return [
+    throughputAt(128),
+    throughputAt(1_024),
+    fillDrainAt128(),
+    latencyAt128(),
+    callersAt128(),
+    failoverAt128(),
+    growthAt128(),
+    ...[1, 100, 10_000].map(queuesAt128),
+  ];
+}
+
+const everybody = (): boolean => true;
+const replicated = (system: System): boolean =>
+  ["kqueuey", "nats", "rabbitmq"].includes(system.name);
+const ownOnly = (system: System): boolean => system.name === "kqueuey";
+
+function throughputAt(bodyBytes: number): Workload {
+  return {
+    name: "W1",
+    title: `send, receive and acknowledge at once, ${bodyBytes} B`,
+    bodyBytes,
+    takes: everybody,
+    figure: "perSecond",
+    unit: "messages/s",
+    moreIsBetter: true,
+    swept: true,
+    run: (system, tuning, { seconds, warmUpSeconds }) =>
+      runTrial({
+        system,
+        tuning,
+        bodyBytes,
+        warmUpSeconds,
+        work: { kind: "throughput", seconds, window: WINDOW },
+      }),
+  };
+}
+
+function fillDrainAt128(): Workload {
+  return {
+    name: "W1b",
+    title: `fill ${FILLED}, then drain, 128 B`,
+    bodyBytes: 128,
+    takes: everybody,
+    figure: "drainPerSecond",
+    unit: "messages/s",
+    moreIsBetter: true,
+    swept: false,
+    run: (system, tuning) =>
+      runTrial({
+        system,
+        tuning,
+        bodyBytes: 128,
+        warmUpSeconds: 0,
+        work: { kind: "fill-drain", messages: FILLED },
+      }),
+  };
+}
+
+function latencyAt128(): Workload {
+  return {
+    name: "W2",
+    title: "latency at 500 messages/s, open loop, 128 B",
+    bodyBytes: 128,
+    takes: everybody,
+    figure: "confirmP99Ms",
+    unit: "ms",
+    moreIsBetter: false,
+    swept: false,
+    run: (system, tuning, { seconds, warmUpSeconds }) =>
+      runTrial({
+        system,
+        tuning,
+        bodyBytes: 128,
+        warmUpSeconds,
+        work: { kind: "latency", seconds, rate: 500 },
+      }),
+  };
+}
+
+function callersAt128(): Workload {
+  return {
+    name: "W3",
+    title: "64 callers, one message a call, 128 B",
+    bodyBytes: 128,
+    takes: everybody,
+    figure: "perSecond",
+    unit: "messages/s",
+    moreIsBetter: true,
+    swept: false,
+    run: (system, tuning, { seconds, warmUpSeconds }) =>
+      runTrial({
+        system,
+        tuning,
+        bodyBytes: 128,
+        warmUpSeconds,
+        work: { kind: "callers", seconds, callers: 64 },
+      }),
+  };
+}
+
+function failoverAt128(): Workload {
+  return {
+    name: "W4",
+    title: "kill -9 of the leader at 2,000 messages/s, 128 B",
+    bodyBytes: 128,
+    takes: replicated,
+    figure: "confirmPauseMs",
+    unit: "ms",
+    moreIsBetter: false,
+    swept: false,
+    run: (system, tuning) =>
+      runTrial({
+        system,
+        tuning,
+        bodyBytes: 128,
+        warmUpSeconds: 4,
+        work: { kind: "failover", seconds: 20, rate: 2_000 },
+      }),
+  };
+}
+
+function growthAt128(): Workload {
+  return {
+    name: "W5",
+    title: "growth: rate, memory and restart with messages waiting, 128 B",
+    bodyBytes: 128,
+    takes: ownOnly,
+    figure: "rateRatio",
+    unit: "",
+    moreIsBetter: true,
+    swept: false,
+    run: (system, tuning, settings) =>
+      onSystem(system, (running) => grow(running, tuning, settings)),
+  };
+}
+
+/** Rates with ever more messages waiting, then the largest backlog's memory and restart. */
+async function grow(running: Running, tuning: Tuning, settings: Settings): Promise<Figures> {
+  const figures: Record<string, number> = {};
+  const common = { tuning, bodyBytes: 128, warmUpSeconds: settings.warmUpSeconds };
+  let waiting = 0;
+  let empty = 0;
+  for (const target of settings.growth) {
+    if (target > waiting) {
+      await runLoad(running, { ...common, work: { kind: "fill", messages: target - waiting } });
+      waiting = target;
+    }
+    const { seconds } = settings;
+    const work = { kind: "throughput", seconds, window: WINDOW } as const;
+    const { perSecond = 0, residentMiB = 0 } = await runLoad(running, { ...common, work });
+    if (target === 0) empty = perSecond;
+    figures[`perSecondAt${target}`] = perSecond;
+    figures[`residentMiBAt${target}`] = residentMiB;
+    if (empty > 0) figures["rateRatio"] = perSecond / empty;
+  }
+  figures["restartMs"] = await running.restart();
+  return figures;
+}
+
+function queuesAt128(count: number): Workload {
+  return {
+    name: "W6",
+    title: `${count} queues, 128 B`,
+    bodyBytes: 128,
+    takes: ownOnly,
+    figure: "perSecond",
+    unit: "messages/s",
+    moreIsBetter: true,
+    swept: false,
+    run: (system, tuning, { seconds, warmUpSeconds }) =>
+      runTrial({
+        system,
+        tuning,
+        bodyBytes: 128,
+        warmUpSeconds,
+        work: { kind: "queues", seconds, queues: count },
+      }),
+  };
+}

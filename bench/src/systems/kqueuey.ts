@@ -1,0 +1,75 @@
+/** Three KQueuey nodes as a user has them, with the event loop's longest stall recorded beside. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Cluster, layOut } from "../../../system-test/harness/cluster.ts";
+import type { Running, System } from "./system.ts";
+
+const MONITOR = new URL("../loop-monitor.mjs", import.meta.url).href;
+
+export const kqueuey: System = {
+  name: "kqueuey",
+  variant: "3 nodes, synced on a majority",
+  tunings: [
+    { batch: 100, senders: 8, receivers: 8 },
+    { batch: 500, senders: 8, receivers: 8 },
+  ],
+  missing: () => undefined,
+  start: async () => {
+    const cluster = await layOut({
+      flags: ["--wal-segment-bytes", "64MiB"],
+      env: (folder) => ({ NODE_OPTIONS: `--import ${MONITOR}`, LOOP_MONITOR_FOLDER: folder }),
+    });
+    try {
+      cluster.startAll();
+      await cluster.leader();
+    } catch (error) {
+      console.error(cluster.logs());
+      await cluster.stop();
+      throw error;
+    }
+    return running(cluster);
+  },
+};
+
+function running(cluster: Cluster): Running {
+  return {
+    reach: { driver: "kqueuey", addresses: cluster.endpoints, replicas: 3 },
+    get pids() {
+      return cluster.places.map(({ id }) => cluster.program(id).pid);
+    },
+    folder: cluster.folder,
+    killLeader: async () => {
+      const leader = await cluster.leader();
+      await cluster.kill(leader);
+      return `node ${leader}`;
+    },
+    restart: async () => {
+      await Promise.all(cluster.places.map(({ id }) => cluster.kill(id)));
+      const startedMs = performance.now();
+      cluster.startAll();
+      await cluster.leader();
+      return performance.now() - startedMs;
+    },
+    figures: () => stalls(cluster),
+    stop: () => cluster.stop(),
+  };
+}
+
+/**
+ * The longest stall of any node's event loop since two seconds after its start, by its own measure, and
+ * what of the longest turn was work: with more processes than processors a turn also waits for one.
+ */
+async function stalls(cluster: Cluster): Promise<Record<string, number>> {
+  let longestStall = 0;
+  let longestTurnWork = 0;
+  let loopDelayP99 = 0;
+  for (const { id, clientUrl } of cluster.places) {
+    const file = join(cluster.folder, `loop-${cluster.program(id).pid}.json`);
+    const { longestMs, p99Ms } = JSON.parse(readFileSync(file, "utf8"));
+    longestStall = Math.max(longestStall, Number(longestMs));
+    loopDelayP99 = Math.max(loopDelayP99, Number(p99Ms));
+    const { longestTurn } = JSON.parse(await (await fetch(`${clientUrl}/healthz`)).text());
+    longestTurnWork = Math.max(longestTurnWork, Number(longestTurn.cpuMs));
+  }
+  return { longestStall, longestTurnWork, loopDelayP99 };
+}

@@ -1,0 +1,120 @@
+/** One workload on one system, once: servers up, a load process, what it says and what it cost, servers down. */
+import { fork } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Assignment, Figures, Report, Work } from "./assignment.ts";
+import { type Running, reapAtExit, type System, type Tuning } from "./systems/system.ts";
+import { largestResidentMiB, type Usage, usageOf } from "./usage.ts";
+
+export interface Trial {
+  readonly system: System;
+  readonly work: Work;
+  readonly tuning: Tuning;
+  readonly bodyBytes: number;
+  readonly warmUpSeconds: number;
+}
+
+const LOAD = fileURLToPath(new URL("./load.ts", import.meta.url));
+const BYSTANDER = fileURLToPath(new URL("./bystander.mjs", import.meta.url));
+const MONITOR = new URL("./loop-monitor.mjs", import.meta.url).href;
+const QUEUE = "bench";
+
+/** Runs `use` on a fresh cluster, with a bystander; gives what `use` gave and how still the machine stood. */
+export async function onSystem(
+  system: System,
+  use: (running: Running) => Promise<Figures>,
+): Promise<Figures> {
+  const folder = mkdtempSync(join(tmpdir(), "kqueuey-bench-"));
+  let running: Running | undefined;
+  try {
+    running = await system.start(folder);
+    const bystander = standBy(folder);
+    const figures = await use(running);
+    const own = (await running.figures?.()) ?? {};
+    const text = readFileSync(join(folder, `loop-${bystander.pid}.json`), "utf8");
+    const { longestMs } = JSON.parse(text);
+    bystander.kill();
+    return { ...figures, ...own, bystanderStall: Number(longestMs) };
+  } finally {
+    await running?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+export async function runTrial(trial: Trial): Promise<Figures> {
+  return await onSystem(trial.system, (running) => runLoad(running, trial));
+}
+
+/** One load process against a running system. */
+export async function runLoad(
+  running: Running,
+  trial: Omit<Trial, "system"> & { readonly queue?: string },
+): Promise<Figures> {
+  const assignment: Assignment = {
+    reach: running.reach,
+    queue: trial.queue ?? QUEUE,
+    bodyBytes: trial.bodyBytes,
+    tuning: trial.tuning,
+    warmUpSeconds: trial.warmUpSeconds,
+    work: trial.work,
+  };
+  const child = fork(LOAD);
+  reapAtExit(child);
+  child.send(assignment);
+  return await new Promise((resolve, reject) => {
+    let before: { readonly servers: Usage; readonly load: Usage } | undefined;
+    let cost: Figures = {};
+    const sample = (): { readonly servers: Usage; readonly load: Usage } => ({
+      servers: usageOf(running.pids),
+      load: usageOf([child.pid ?? 0]),
+    });
+    child.on("message", (report: Report) => {
+      if (report.kind === "begin") before = sample();
+      else if (report.kind === "end" && before !== undefined) cost = costOf(before, sample());
+      else if (report.kind === "steady") void running.killLeader(assignment.queue);
+      else if (report.kind === "done") {
+        const residentMiB = largestResidentMiB(running.pids);
+        const { replicas } = running.reach;
+        const bodyBytes = trial.bodyBytes * replicas;
+        resolve(perMillion({ ...report.figures, ...cost, residentMiB }, bodyBytes));
+      }
+    });
+    child.once("exit", (code, signal) =>
+      reject(new Error(`a load process ended with ${signal ?? `status ${code}`}`)),
+    );
+  });
+}
+
+function costOf(
+  before: { readonly servers: Usage; readonly load: Usage },
+  after: { readonly servers: Usage; readonly load: Usage },
+): Figures {
+  return {
+    serverCpuSeconds: after.servers.cpuSeconds - before.servers.cpuSeconds,
+    driverCpuSeconds: after.load.cpuSeconds - before.load.cpuSeconds,
+    diskBytes: after.servers.diskBytes - before.servers.diskBytes,
+  };
+}
+
+/** Costs for each million messages; `bodyBytes` are those of one message on all its replicas. */
+function perMillion(figures: Figures, bodyBytes: number): Figures {
+  const { messages = 0, serverCpuSeconds, driverCpuSeconds, diskBytes, ...rest } = figures;
+  if (messages === 0 || serverCpuSeconds === undefined) return rest;
+  return {
+    ...rest,
+    serverCpuPerMillion: (serverCpuSeconds / messages) * 1e6,
+    driverCpuPerMillion: ((driverCpuSeconds ?? 0) / messages) * 1e6,
+    diskBytesPerBodyByte: (diskBytes ?? 0) / messages / bodyBytes,
+  };
+}
+
+function standBy(folder: string): ReturnType<typeof fork> {
+  const child = fork(BYSTANDER, {
+    execArgv: ["--import", MONITOR],
+    env: { ...process.env, LOOP_MONITOR_FOLDER: folder },
+  });
+  reapAtExit(child);
+  return child;
+}
