@@ -13,6 +13,16 @@ describe("cluster time", () => {
     expect(clock.now(at(350.7))).toBe(5_250);
   });
 
+  test("a leader whose log turns out to hold a later time counts on from that, and never stands still", () => {
+    const clock = new ClusterClock();
+    clock.startLeading(term(1), at(0));
+    expect(clock.now(at(40))).toBe(40);
+    clock.raiseFloor(clusterTime(60_000)); // the log's tail, applied after the election
+    expect(clock.now(at(50))).toBe(60_000);
+    expect(clock.now(at(80))).toBe(60_030);
+    expect(clock.now(at(1_050))).toBe(61_000);
+  });
+
   test("a follower's estimate is the fastest pairing, never ahead of the leader", () => {
     const clock = new ClusterClock();
     clock.hear(clusterTime(1_000), term(1), at(50)); // 0 ms on the way

@@ -15,6 +15,12 @@ import { CLUSTER_TIME_END } from "@kqueuey/queue";
 /** How long a pairing of the leader's time with our clock is trusted. */
 const PAIRING_WINDOW_MS = 10_000;
 
+/** Where a leader counts from. */
+interface Leading {
+  readonly cluster: number;
+  readonly monotonicMs: number;
+}
+
 /** One group's view of cluster time on one node. */
 export class ClusterClock {
   /** The largest cluster time seen in the log or counted by ourselves: time never runs back. */
@@ -25,7 +31,7 @@ export class ClusterClock {
   #halfBeganMs = 0;
   /** The term whose leader the pairs are about: a newer leader's time replaces them, not mixes with them. */
   #pairedTerm = 0;
-  #leadingFrom: { readonly cluster: number; readonly monotonicMs: number } | undefined;
+  #leadingFrom: Leading | undefined;
 
   /** An entry with this time is in the log: no later time may be below it. */
   raiseFloor(at: ClusterTimeMs): void {
@@ -73,13 +79,21 @@ export class ClusterClock {
   /** The leader's time, or the best lower bound of it; whole ms, never below what the log holds. */
   now(nowMs: MonotonicMs): ClusterTimeMs {
     const leading = this.#leadingFrom;
-    if (leading !== undefined) {
-      return clusterTime(
-        Math.max(this.#floor, Math.floor(leading.cluster + (nowMs - leading.monotonicMs))),
-      );
-    }
+    if (leading !== undefined) return this.#count(leading, nowMs);
     const offset = Math.max(this.#offset ?? -Infinity, this.#olderOffset ?? -Infinity);
     if (offset === -Infinity) return clusterTime(this.#floor);
     return clusterTime(Math.max(this.#floor, Math.floor(nowMs + offset)));
+  }
+
+  /**
+   * The tail of the log is applied while we lead already, and may hold a later time than we began with: we count on
+   * from there. Standing still until our count has caught up would be worse than late: followers would pair
+   * the moments of the standstill, and run ahead of us by its length when one of them leads.
+   */
+  #count(leading: Leading, nowMs: MonotonicMs): ClusterTimeMs {
+    const counted = Math.floor(leading.cluster + (nowMs - leading.monotonicMs));
+    if (counted >= this.#floor) return clusterTime(counted);
+    this.#leadingFrom = { cluster: this.#floor, monotonicMs: nowMs };
+    return clusterTime(this.#floor);
   }
 }
