@@ -39,7 +39,7 @@ export async function onSystem(
     return { ...figures, ...own, bystanderStall: Number(longestMs) };
   } finally {
     await running?.stop();
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }
 

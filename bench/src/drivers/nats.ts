@@ -28,6 +28,7 @@ export class NatsDriver implements Driver {
   #stream: JetStreamClient | undefined;
   #manager: JetStreamManager | undefined;
   #messages: ConsumerMessages | undefined;
+  #consuming: Promise<void> | undefined;
   #queue = "";
 
   constructor(servers: readonly string[], replicas: number) {
@@ -59,13 +60,11 @@ export class NatsDriver implements Driver {
   }
 
   async #consume(): Promise<void> {
-    if (this.#messages !== undefined || this.#stream === undefined) return;
-    const consumer = await this.#stream.consumers.get(this.#queue, "workers");
-    const messages = await consumer.consume({
+    const consumer = await this.#stream?.consumers.get(this.#queue, "workers");
+    this.#messages = await consumer?.consume({
       max_messages: PREFETCH,
       callback: (message) => this.#arrivals.push(message),
     });
-    this.#messages = messages;
   }
 
   async send(bodies: readonly Uint8Array[]): Promise<void> {
@@ -75,7 +74,8 @@ export class NatsDriver implements Driver {
   }
 
   async receive(max: number, waitMs: number): Promise<Batch> {
-    await this.#consume();
+    this.#consuming ??= this.#consume();
+    await this.#consuming;
     const messages = await this.#arrivals.take(max, waitMs);
     if (messages.length === 0) return NO_MESSAGES;
     return {

@@ -15,6 +15,7 @@ export class RabbitmqDriver implements Driver {
   readonly #arrivals = new Arrivals<ConsumeMessage>();
   #sending: { readonly connection: ChannelModel; readonly channel: ConfirmChannel } | undefined;
   #receiving: { readonly connection: ChannelModel; readonly channel: ConfirmChannel } | undefined;
+  #consuming: Promise<void> | undefined;
   #queue = "";
 
   constructor(urls: readonly string[], replicas: number) {
@@ -67,7 +68,8 @@ export class RabbitmqDriver implements Driver {
   }
 
   async receive(max: number, waitMs: number): Promise<Batch> {
-    await this.#consume();
+    this.#consuming ??= this.#consume();
+    await this.#consuming;
     const messages = await this.#arrivals.take(max, waitMs);
     if (messages.length === 0) return NO_MESSAGES;
     return {
@@ -82,7 +84,6 @@ export class RabbitmqDriver implements Driver {
   }
 
   async #consume(): Promise<void> {
-    if (this.#receiving !== undefined) return;
     this.#receiving = await this.#channel();
     const { channel } = this.#receiving;
     await channel.prefetch(PREFETCH);
