@@ -2,7 +2,12 @@ import { ByteWriter, wallTime } from "@kqueuey/base";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { sum32 } from "../test/driver.ts";
-import { bodyRecordLength, decodeBodyRecord, encodeBodyRecord } from "./body-record.ts";
+import {
+  bodyRecordLength,
+  decodeBodyRecord,
+  encodeBodyRecord,
+  isWholeBodyRecord,
+} from "./body-record.ts";
 import { sizeClassOf, sizeOfClass } from "./page.ts";
 
 const records = fc.record({
@@ -45,6 +50,18 @@ describe("a body record", () => {
       { numRuns: 100 },
     );
     expect(bodyRecordLength(new Uint8Array(7), 0)).toBeUndefined();
+  });
+});
+
+describe("zeroes, which a disk has where a write went astray", () => {
+  // As CRC-32: nothing sums up to nothing.
+  const crc = (bytes: Uint8Array): number => (bytes.length === 0 ? 0 : sum32(bytes));
+
+  it.each([8, 33, 100])("are no record (%i bytes)", (length) => {
+    const zeroes = new Uint8Array(length);
+    expect(isWholeBodyRecord(zeroes, crc)).toBe(false);
+    expect(isWholeBodyRecord(zeroes.subarray(0, bodyRecordLength(zeroes, 0)), crc)).toBe(false);
+    expect(decodeBodyRecord(zeroes.subarray(0, bodyRecordLength(zeroes, 0)), crc)).toBeUndefined();
   });
 });
 

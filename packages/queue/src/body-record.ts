@@ -74,12 +74,21 @@ export function bodyRecordLength(data: Uint8Array, offset: number): number | und
   return length + BODY_RECORD_PREFIX_BYTES;
 }
 
+/**
+ * Whether `bytes` are one whole record, undamaged. Zeroes are none: an empty record's checksum would be zero too, and
+ * zeroes are what a disk has where a write went astray.
+ */
+export function isWholeBodyRecord(bytes: Uint8Array, crc32: Crc32): boolean {
+  if (bytes.length < BODY_RECORD_PREFIX_BYTES + BODY_RECORD_REST_MIN) return false;
+  const reader = new ByteReader(bytes);
+  if (reader.u32() !== bytes.length - BODY_RECORD_PREFIX_BYTES) return false;
+  return reader.u32() === crc32(bytes.subarray(BODY_RECORD_PREFIX_BYTES));
+}
+
 /** Reads one whole record (prefix included, no byte more), checking its CRC; undefined when it is damaged. */
 export function decodeBodyRecord(bytes: Uint8Array, crc32: Crc32): BodyRecord | undefined {
-  const reader = new ByteReader(bytes);
-  if (reader.u32() !== bytes.length - BODY_RECORD_PREFIX_BYTES) return undefined;
-  if (reader.u32() !== crc32(bytes.subarray(BODY_RECORD_PREFIX_BYTES)) || !reader.ok)
-    return undefined;
+  if (!isWholeBodyRecord(bytes, crc32)) return undefined;
+  const reader = new ByteReader(bytes, BODY_RECORD_PREFIX_BYTES);
   const sentAtMs = wallTime(reader.u48());
   const bodyMd5 = reader.raw(16);
   const flags = reader.u8();

@@ -16,7 +16,12 @@ export type {
 } from "./attributes.ts";
 export { DEFAULT_ATTRIBUTES } from "./attributes.ts";
 export type { BodyAttribute, BodyRecord } from "./body-record.ts";
-export { bodyRecordLength, decodeBodyRecord, encodeBodyRecord } from "./body-record.ts";
+export {
+  bodyRecordLength,
+  decodeBodyRecord,
+  encodeBodyRecord,
+  isWholeBodyRecord,
+} from "./body-record.ts";
 export type { CatalogueEntry, Creation } from "./catalogue.ts";
 export type {
   AcceptCommand,

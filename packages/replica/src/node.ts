@@ -14,7 +14,7 @@ import type {
 } from "@kqueuey/base";
 import { assert, groupId, incarnation, logIndex, monotonic, term, wallTime } from "@kqueuey/base";
 import type { QueueMachine } from "@kqueuey/queue";
-import { bodyRecordLength } from "@kqueuey/queue";
+import { bodyRecordLength, isWholeBodyRecord } from "@kqueuey/queue";
 import type { Entry, Membership, RaftConfig, SoftState } from "@kqueuey/raft";
 import { raftConfig } from "@kqueuey/raft";
 import type {
@@ -99,10 +99,7 @@ const PUMP_BYTES = 128 * 1024;
 const FRAMING: BodyFraming = {
   prefixBytes: 8,
   recordLength: (prefix) => bodyRecordLength(prefix, 0) ?? 0,
-  verify: (record, crc32) => {
-    const view = new DataView(record.buffer, record.byteOffset, record.byteLength);
-    return view.getUint32(4, true) === crc32(record.subarray(8));
-  },
+  verify: isWholeBodyRecord,
 };
 
 export class NodeEngine {
