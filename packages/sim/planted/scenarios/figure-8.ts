@@ -32,9 +32,7 @@ export const figure8: Direction = (cluster) => {
   const isCounted = (): boolean =>
     pair.some((id) => {
       const status = statusOf(cluster, id);
-      return (
-        status?.role === "leader" && status.term > term && status.commit > before + BALLAST.entries
-      );
+      return status?.role === "leader" && status.term > term && status.commit > before;
     });
   world.runUntil(isCounted, 8_000);
   part(cluster, pair, others);

@@ -1,12 +1,14 @@
 /** All judges of a run, fresh; told in this order of everything that happens. */
 import { Auditor } from "../auditor/auditor.ts";
 import type { Checker } from "./checker.ts";
+import { ClusterTime } from "./cluster-time.ts";
 import { Counters } from "./counters.ts";
 import { HistoryChecker } from "./history-checker.ts";
 import { HISTORY_JUDGES } from "./judge-history.ts";
 import { LogMatching } from "./log-matching.ts";
 import { OneLeaderPerTerm } from "./one-leader-per-term.ts";
 import { StateEquality } from "./state-equality.ts";
+import { Undisturbed } from "./undisturbed.ts";
 
 /** What the judges need to know of the run beforehand. */
 export interface CheckerOptions {
@@ -20,6 +22,8 @@ export function allCheckers(_options: CheckerOptions): Checker[] {
     // First: it feeds the auditor, whose account the others compare with.
     new LogMatching(auditor),
     new OneLeaderPerTerm(),
+    new Undisturbed(),
+    new ClusterTime(),
     new StateEquality(),
     new Counters(auditor),
     ...HISTORY_JUDGES.map((judge) => new HistoryChecker(judge)),
