@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Links } from "../lab/links.ts";
 import { until } from "./condition.ts";
 import { Program } from "./node-process.ts";
 import { freePorts } from "./ports.ts";
@@ -14,11 +15,18 @@ export interface ClusterOptions {
   readonly flags?: readonly string[];
   /** Variables of the nodes' environment, given the cluster's folder. */
   readonly env?: (folder: string) => Readonly<Record<string, string>>;
+  /** Hosts of the nodes' own, and links to break; all on loopback unless told. Asked for once per cluster. */
+  readonly links?: (
+    peers: readonly { readonly id: number; readonly port: number }[],
+  ) => Promise<Links>;
+  /** Where node `id` keeps its data; in the cluster's folder unless told. */
+  readonly directory?: (id: number) => string;
 }
 
 /** Where one node is. */
 export interface NodePlace {
   readonly id: number;
+  readonly host: string;
   readonly clientUrl: string;
   readonly clientPort: number;
   readonly peerPort: number;
@@ -44,15 +52,20 @@ export class Cluster {
   readonly id: string;
   readonly folder: string;
   readonly places: readonly NodePlace[];
+  readonly links: Links | undefined;
   readonly #flags: readonly string[];
   readonly #env: Readonly<Record<string, string>>;
   readonly #programs = new Map<number, Program>();
 
-  constructor(id: string, places: readonly NodePlace[], options: ClusterOptions, folder: string) {
-    this.id = id;
-    this.places = places;
-    this.folder = folder;
-    this.#env = options.env?.(folder) ?? {};
+  constructor(
+    layout: Pick<Cluster, "id" | "places" | "folder" | "links">,
+    options: ClusterOptions = {},
+  ) {
+    this.id = layout.id;
+    this.places = layout.places;
+    this.folder = layout.folder;
+    this.links = layout.links;
+    this.#env = options.env?.(layout.folder) ?? {};
     // The smallest log segments: what a test waits for is not their allocation.
     this.#flags = ["--wal-segment-bytes", "16MiB", ...(options.flags ?? [])];
   }
@@ -81,11 +94,13 @@ export class Cluster {
   /** The flags with which node `id` is started. */
   flagsOf(id: number): string[] {
     const place = this.place(id);
-    const peers = this.places.map((one) => `${one.id}@127.0.0.1:${one.peerPort}=${one.clientUrl}`);
+    const peers = this.places.map(
+      (one) => `${one.id}@${this.#dialled(place, one)}=${one.clientUrl}`,
+    );
     return [
       ...["--cluster-id", this.id, "--node-id", String(id)],
-      ...["--client-listen", `127.0.0.1:${place.clientPort}`],
-      ...["--peer-listen", `127.0.0.1:${place.peerPort}`],
+      ...["--client-listen", `${place.host}:${place.clientPort}`],
+      ...["--peer-listen", `${place.host}:${place.peerPort}`],
       ...["--peers", peers.join(",")],
       ...["--storage-directory", place.directory],
       ...this.#flags,
@@ -93,10 +108,11 @@ export class Cluster {
   }
 
   /** Starts the process of node `id`. It may not be ready yet when this returns. */
-  start(id: number): Program {
+  start(id: number, env: Readonly<Record<string, string>> = {}): Program {
     const program = new Program(["serve", ...this.flagsOf(id)], {
       cwd: this.folder,
-      env: this.#env,
+      env: { ...this.#env, ...env },
+      enter: this.links?.enter(id) ?? [],
     });
     this.#programs.set(id, program);
     return program;
@@ -145,7 +161,12 @@ export class Cluster {
    * among themselves; answers its id.
    */
   async leader(
-    options: { readonly ids?: readonly number[]; readonly except?: number } = {},
+    options: {
+      readonly ids?: readonly number[];
+      readonly except?: number;
+      /** As of `until`. */
+      readonly timeoutMs?: number;
+    } = {},
   ): Promise<number> {
     const asked = options.ids ?? this.running;
     return await until(
@@ -161,7 +182,10 @@ export class Cluster {
         const ready = await Promise.all(asked.map((id) => this.ready(id)));
         return ready.every(Boolean) ? first.leader : undefined;
       },
-      { what: `a leader that nodes ${asked.join(", ")} agree on` },
+      {
+        what: `a leader that nodes ${asked.join(", ")} agree on`,
+        ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+      },
     );
   }
 
@@ -183,7 +207,14 @@ export class Cluster {
   /** Ends every process and removes the folder. */
   async stop(): Promise<void> {
     await Promise.all([...this.#programs.values()].map((program) => program.kill()));
+    await this.links?.close();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** Where node `from` dials node `to`. */
+  #dialled(from: NodePlace, to: NodePlace): string {
+    if (this.links === undefined || from.id === to.id) return `${to.host}:${to.peerPort}`;
+    return this.links.peerAddress({ from: from.id, to: to.id }, to.peerPort);
   }
 
   /** The ends of all logs, for a test that failed. */
@@ -201,17 +232,24 @@ export async function layOut(options: ClusterOptions = {}): Promise<Cluster> {
   const count = options.nodes ?? 3;
   const ports = await freePorts(2 * count);
   const folder = mkdtempSync(join(tmpdir(), "kqueuey-system-"));
-  const places = Array.from({ length: count }, (_, index): NodePlace => {
+  const peers = Array.from({ length: count }, (_, index) => ({
+    id: index + 1,
+    port: ports[2 * index + 1] ?? 0,
+  }));
+  const links = await options.links?.(peers);
+  const places = peers.map(({ id: node, port: peerPort }, index): NodePlace => {
     const clientPort = ports[2 * index] ?? 0;
+    const host = links?.hostOf(node) ?? "127.0.0.1";
     return {
-      id: index + 1,
+      id: node,
+      host,
       clientPort,
-      clientUrl: `http://127.0.0.1:${clientPort}`,
-      peerPort: ports[2 * index + 1] ?? 0,
-      directory: join(folder, `node-${index + 1}`),
+      clientUrl: `http://${host}:${clientPort}`,
+      peerPort,
+      directory: options.directory?.(node) ?? join(folder, `node-${node}`),
     };
   });
-  return new Cluster(id, places, options, folder);
+  return new Cluster({ id, places, folder, links }, options);
 }
 
 function lastLines(text: string): string {

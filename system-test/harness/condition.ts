@@ -4,8 +4,8 @@ import { setTimeout as pause } from "node:timers/promises";
 const POLL_MS = 25;
 
 export interface WaitOptions {
-  /** Completes "waited for …" in the error. */
-  readonly what: string;
+  /** Completes "waited for …" in the error; asked for then, if it is a function. */
+  readonly what: string | (() => string);
   /** 30 s unless told. */
   readonly timeoutMs?: number;
 }
@@ -29,7 +29,8 @@ export async function until<T>(
       cause = error;
     }
     if (performance.now() > deadlineMs) {
-      throw new Error(`waited ${timeoutMs} ms for ${options.what}`, { cause });
+      const what = typeof options.what === "string" ? options.what : options.what();
+      throw new Error(`waited ${timeoutMs} ms for ${what}`, { cause });
     }
     await pause(POLL_MS);
   }

@@ -35,10 +35,18 @@ export class Program {
       readonly env?: Readonly<Record<string, string>>;
       readonly cwd?: string;
       readonly input?: string;
+      /** Words before the program: whatever starts it elsewhere, as another host. */
+      readonly enter?: readonly string[];
     } = {},
   ) {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("KQUEUEY_"));
-    this.#child = spawn(process.execPath, [CLI, ...args], {
+    const [command = process.execPath, ...words] = [
+      ...(options.enter ?? []),
+      process.execPath,
+      CLI,
+      ...args,
+    ];
+    this.#child = spawn(command, words, {
       // As kqueuey dev starts its nodes: enough threads for the log never to wait for other file work.
       env: { UV_THREADPOOL_SIZE: "12", ...Object.fromEntries(inherited), ...options.env },
       stdio: ["pipe", "pipe", "pipe"],
