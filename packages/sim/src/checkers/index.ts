@@ -1,12 +1,20 @@
 /** All judges of a run, fresh; told in this order of everything that happens. */
 import { Auditor } from "../auditor/auditor.ts";
+import { Answers } from "./answers.ts";
+import { AuditedDeadLetters } from "./audited-dead-letters.ts";
+import { AuditedDelays } from "./audited-delays.ts";
 import type { Checker } from "./checker.ts";
 import { ClusterTime } from "./cluster-time.ts";
 import { Counters } from "./counters.ts";
+import { CurrentReads } from "./current-reads.ts";
+import { Fate } from "./fate.ts";
 import { HistoryChecker } from "./history-checker.ts";
 import { HISTORY_JUDGES } from "./judge-history.ts";
+import { LeaseEnds } from "./lease-ends.ts";
+import { liveLease } from "./live-lease.ts";
 import { LogMatching } from "./log-matching.ts";
 import { OneLeaderPerTerm } from "./one-leader-per-term.ts";
+import { OneLeaseAtATime } from "./one-lease-at-a-time.ts";
 import { StateEquality } from "./state-equality.ts";
 import { Undisturbed } from "./undisturbed.ts";
 
@@ -26,6 +34,14 @@ export function allCheckers(_options: CheckerOptions): Checker[] {
     new ClusterTime(),
     new StateEquality(),
     new Counters(auditor),
+    new Answers(auditor),
+    new Fate(auditor),
+    new OneLeaseAtATime(auditor),
+    new LeaseEnds(auditor),
+    new AuditedDelays(auditor),
+    new AuditedDeadLetters(auditor),
+    new CurrentReads(auditor),
+    new HistoryChecker(liveLease),
     ...HISTORY_JUDGES.map((judge) => new HistoryChecker(judge)),
   ];
 }

@@ -1,0 +1,103 @@
+/**
+ * Reads of counters and attributes are linearizable, by index: an answer is the state after some entry that is
+ * no older than the newest one that anybody had applied when the read was asked for, and no newer than the newest
+ * when its answer came.
+ */
+import type { Attributes, Queue } from "../auditor/account.ts";
+import type { Auditor } from "../auditor/auditor.ts";
+import type { AttributeValues, Counters as CountersSeen } from "../history/event.ts";
+import type { Call } from "../history/history.ts";
+import type { Checker, NodeView, RunEnd, Violation } from "./checker.ts";
+import { Verdicts } from "./verdicts.ts";
+
+export class CurrentReads implements Checker {
+  readonly name = "current-reads";
+  readonly promise = "reads of counters and attributes are current";
+  readonly #verdicts = new Verdicts(this.name, this.promise);
+  readonly #auditor: Auditor;
+  /** When the account reached an index: two columns, both ascending. */
+  readonly #times: number[] = [];
+  readonly #indexes: number[] = [];
+
+  constructor(auditor: Auditor) {
+    this.#auditor = auditor;
+  }
+
+  get violations(): readonly Violation[] {
+    return this.#verdicts.list;
+  }
+
+  stepped(_node: NodeView, nowMs: number): void {
+    const { index } = this.#auditor;
+    if (index === (this.#indexes.at(-1) ?? 0)) return;
+    this.#times.push(nowMs);
+    this.#indexes.push(index);
+  }
+
+  ended(end: RunEnd): void {
+    for (const call of end.history.calls()) this.#judge(call);
+  }
+
+  #judge({ invoked, answered }: Call): void {
+    const { operation } = invoked;
+    if (operation.kind !== "describe" || answered?.answer.kind !== "described") return;
+    const { counters, attributes } = answered.answer;
+    const queue = this.#auditor.queuesByName.get(operation.queue);
+    const floor = this.#indexBefore(invoked.atMs);
+    const ceiling = Math.max(floor, this.#indexBefore(answered.atMs + 1));
+    if (queue !== undefined && wasReadable(queue, { floor, ceiling, counters, attributes })) return;
+    this.#verdicts.broken(
+      `call ${invoked.call} on ${operation.queue}: told ${counters.available} available, ` +
+        `${counters.inFlight} in flight, ${counters.delayed} delayed, ` +
+        `which it was never between indexes ${floor} and ${ceiling}`,
+    );
+  }
+
+  /** The index that had been reached before `atMs`. */
+  #indexBefore(atMs: number): number {
+    let [low, high] = [0, this.#times.length];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if ((this.#times[middle] ?? 0) < atMs) low = middle + 1;
+      else high = middle;
+    }
+    return this.#indexes[low - 1] ?? 0;
+  }
+}
+
+interface Seen {
+  readonly floor: number;
+  readonly ceiling: number;
+  readonly counters: CountersSeen;
+  readonly attributes: AttributeValues;
+}
+
+function wasReadable(queue: Queue, seen: Seen): boolean {
+  const { states } = queue;
+  // The last state at or before the floor is where the window begins.
+  let [low, high] = [0, states.length];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if ((states[middle]?.index ?? 0) <= seen.floor) low = middle + 1;
+    else high = middle;
+  }
+  for (let at = Math.max(0, low - 1); at < states.length; at++) {
+    const state = states[at];
+    if (state === undefined || state.index > seen.ceiling) return false;
+    const { available, inFlight, delayed } = state.counters;
+    const isSame =
+      available === seen.counters.available &&
+      inFlight === seen.counters.inFlight &&
+      delayed === seen.counters.delayed &&
+      hasValues(state.attributes, seen.attributes);
+    if (isSame) return true;
+  }
+  return false;
+}
+
+function hasValues(attributes: Attributes, values: AttributeValues): boolean {
+  for (const [name, value] of Object.entries(values)) {
+    if (attributes.numbers.get(name) !== value) return false;
+  }
+  return true;
+}
