@@ -7,6 +7,7 @@ import { allCheckers } from "./checkers/index.ts";
 import { SimCluster } from "./cluster.ts";
 import { Nemesis } from "./nemesis/apply.ts";
 import { type Plan, planOf } from "./plan.ts";
+import { Watch } from "./report/watch.ts";
 import { stream } from "./streams.ts";
 import { Workload } from "./workload/workload.ts";
 
@@ -61,6 +62,7 @@ class Run {
   constructor(plan: Plan) {
     this.#plan = plan;
     this.#checkers = allCheckers({ nodes: plan.nodes });
+    const watch = new Watch(this.#checkers, (id, what) => this.#cluster.log(id, what));
     this.#cluster = new SimCluster({
       seed: stream(plan.seed, "cluster").nextU32(),
       nodes: plan.nodes,
@@ -68,7 +70,7 @@ class Run {
       network: plan.network,
       diskFaults: plan.disk,
       ...plan.sizes,
-      observers: this.#checkers,
+      observers: [...this.#checkers, watch],
     });
     this.#nemesis = new Nemesis(this.#cluster, plan.network);
     this.#workload = new Workload(this.#cluster, plan.workload);

@@ -6,6 +6,7 @@ import type { NodeId } from "@kqueuey/base";
 import type { Violation } from "../checkers/checker.ts";
 import type { SimCluster } from "../cluster.ts";
 import type { NetworkFaults } from "../network.ts";
+import { describeStrike, STRIKE } from "../report/timeline.ts";
 import { damage, diskErrors, fullDisk, OldDisks, slowDisk, strayWrite, wipe } from "./disks.ts";
 import { Ground } from "./ground.ts";
 import {
@@ -51,6 +52,7 @@ export class Nemesis {
       if (strike.kind === "old-disk") this.#oldDisks.prepare(strike);
       this.#ground.later(strike.atMs, () => {
         if (this.#ground.isOver) return;
+        this.#ground.log(undefined, `${STRIKE}${describeStrike(strike)}`);
         if (this.#apply(strike)) this.struck += 1;
         else this.#ground.log(undefined, `skipped ${strike.kind}`);
       });
