@@ -325,7 +325,7 @@ export class NodeEngine {
         (result) =>
           this.#later(() => {
             if (!result.ok) {
-              this.#storeFailed(result.failure);
+              this.#loadFailed(result.failure);
               return;
             }
             const parts = { ...result.parts, store };
@@ -460,7 +460,7 @@ export class NodeEngine {
         loadMachine(store, (result) =>
           this.#later(() => {
             if ("machine" in result) replica.replaceMachine(result.machine, meta.term);
-            else this.#storeFailed(result);
+            else this.#loadFailed(result);
           }),
         );
       },
@@ -492,6 +492,11 @@ export class NodeEngine {
   #later(task: () => void): void {
     this.#inbox.push(task);
     this.#ports.wake();
+  }
+
+  /** Of damage the store tells us itself, when it has left word for the next start. */
+  #loadFailed(what: StoreFailure): void {
+    if (what.code !== "damaged") this.#storeFailed(what);
   }
 
   #storeFailed(what: StoreFailure): void {

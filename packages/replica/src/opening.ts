@@ -63,7 +63,7 @@ export function loadMachine(
       }
       problem ??= machine.finishLoad();
       if (problem === undefined) finish(result.value);
-      else done({ code: "damaged", message: `checkpoint of group ${store.group}: ${problem}` });
+      else done(badCheckpoint(store, problem));
     },
   );
 }
@@ -79,13 +79,20 @@ export function openReplica(options: OpeningOptions, done: (result: OpeningResul
     const { machine, meta } = loaded;
     const group = meta === undefined ? undefined : decodeGroupMeta(meta.membership);
     if (meta !== undefined && group === undefined) {
-      const message = `checkpoint of group ${store.group}: membership cannot be read`;
-      done({ ok: false, failure: { code: "damaged", message } });
+      done({ ok: false, failure: badCheckpoint(store, "membership cannot be read") });
       return;
     }
     const raft = makeRaft(options, meta, group);
     done({ ok: true, parts: { raft, machine, appliedTerm: term(meta?.term ?? 0) } });
   });
+}
+
+/** A checkpoint that is no state: the store is told, so that the next start does not meet it again. */
+function badCheckpoint(store: GroupStore, problem: string): StoreFailure {
+  const message = `checkpoint of group ${store.group}: ${problem}`;
+  const failure: StoreFailure = { code: "damaged", message };
+  store.reportDamage(failure);
+  return failure;
 }
 
 function makeRaft(

@@ -5,8 +5,14 @@
 import type { LogIndex, MonotonicMs, NodeId } from "@kqueuey/base";
 import { ByteWriter, clusterTime, duration, logIndex, monotonic } from "@kqueuey/base";
 import type { GrantedOutcome, Outcome, QueueId, QueueMachine } from "@kqueuey/queue";
-import { encodeUndelivered, fencingToken, NO_REQUEST_ID, sequence } from "@kqueuey/queue";
-import type { BodyRef, GroupStore } from "@kqueuey/storage";
+import {
+  encodeUndelivered,
+  fencingToken,
+  NO_REQUEST_ID,
+  requestIdBytes,
+  sequence,
+} from "@kqueuey/queue";
+import type { BodyRef, GroupStore, StoreFailure } from "@kqueuey/storage";
 import { failure } from "./engine-request.ts";
 import type { Pending } from "./proposals.ts";
 import type { Ticket } from "./replica.ts";
@@ -14,10 +20,10 @@ import { type Waiter, Waiters } from "./waiters.ts";
 
 export interface ReceivesOutside {
   machine(): QueueMachine;
-  readonly store: GroupStore;
+  readonly store: Pick<GroupStore, "readBodies">;
   propose(command: Uint8Array, operations: number, pending: Pending | undefined): void;
   later(task: () => void): void;
-  fatal(reason: string): void;
+  failed(failure: StoreFailure): void;
 }
 
 /** A receive as it arrives. */
@@ -30,8 +36,11 @@ export interface ReceiveRequest {
 }
 
 interface Receive {
-  readonly ticket: Ticket;
+  /** Of the last try of the request. */
+  ticket: Ticket;
   readonly command: Uint8Array;
+  /** Equal for all tries of a request; undefined when it can't be recognised. */
+  readonly requestKey: string | undefined;
   readonly waiter: Waiter;
 }
 
@@ -40,6 +49,7 @@ export class Receives {
   readonly #waiters: Waiters;
   readonly #bySerial = new Map<number, Receive>();
   readonly #byTicket = new Map<Ticket, Receive>();
+  readonly #byRequest = new Map<string, Receive>();
   readonly #woken = new Set<QueueId>();
   #serial = 0;
   #nowMs: MonotonicMs = monotonic(0);
@@ -58,6 +68,8 @@ export class Receives {
     this.#nowMs = request.nowMs;
     const machine = this.#outside.machine();
     const { queue, maxMessages } = request;
+    const requestKey = requestKeyOf(request.command);
+    if (this.#takeOver(requestKey, ticket)) return;
     this.#serial += 1;
     const deadlineMs = monotonic(request.nowMs + request.waitMs);
     const waiter: Waiter = {
@@ -68,7 +80,7 @@ export class Receives {
       state: "waiting",
       promised: 0,
     };
-    const receive: Receive = { ticket, command: request.command, waiter };
+    const receive: Receive = { ticket, command: request.command, requestKey, waiter };
     const available = machine.available(queue);
     // A retry goes through the log although nothing is available: what it was granted is in flight.
     if (available > this.#waiters.promised(queue) || machine.remembersRequest(request.command)) {
@@ -85,6 +97,23 @@ export class Receives {
       this.#keep(receive);
       this.#waiters.wait(waiter);
     }
+  }
+
+  /**
+   * A retry of a receive that is still in hand takes its place: one request has one answer. Were both in the log, the
+   * first could be undone, because its asker is gone, after the second was answered with the same leases.
+   */
+  #takeOver(requestKey: string | undefined, ticket: Ticket): boolean {
+    const receive = requestKey === undefined ? undefined : this.#byRequest.get(requestKey);
+    if (receive === undefined) return false;
+    const { ticket: earlier, waiter } = receive;
+    this.#byTicket.delete(earlier);
+    receive.ticket = ticket;
+    this.#byTicket.set(ticket, receive);
+    if (!earlier.cancelled) {
+      earlier.reply({ kind: "granted", grant: emptyGrant(waiter.queue), records: [] });
+    }
+    return true;
   }
 
   /** Messages of the queue became available, or promised ones free again, or the queue went. */
@@ -142,11 +171,13 @@ export class Receives {
   #keep(receive: Receive): void {
     this.#bySerial.set(receive.waiter.serial, receive);
     this.#byTicket.set(receive.ticket, receive);
+    if (receive.requestKey !== undefined) this.#byRequest.set(receive.requestKey, receive);
   }
 
   #forget(receive: Receive): void {
     this.#bySerial.delete(receive.waiter.serial);
     this.#byTicket.delete(receive.ticket);
+    if (receive.requestKey !== undefined) this.#byRequest.delete(receive.requestKey);
   }
 
   #answerEmpty(waiter: Waiter): void {
@@ -168,30 +199,31 @@ export class Receives {
   }
 
   #settled(receive: Receive, outcome: Outcome): void {
-    const { waiter, ticket } = receive;
+    const { waiter } = receive;
     this.#waiters.settle(waiter);
     this.#woken.add(waiter.queue);
     if (outcome.kind !== "granted") {
       this.#forget(receive);
-      ticket.reply({ kind: "outcome", outcome });
+      receive.ticket.reply({ kind: "outcome", outcome });
       return;
     }
     if (outcome.count > 0) {
-      this.#forget(receive);
-      this.#deliver(ticket, outcome);
+      this.#deliver(receive, outcome);
       return;
     }
-    const waits = !ticket.cancelled && !outcome.replayed && waiter.deadlineMs > this.#nowMs;
+    const waits = !receive.ticket.cancelled && !outcome.replayed && waiter.deadlineMs > this.#nowMs;
     if (waits) {
       this.#waiters.putBack(waiter);
     } else {
       this.#forget(receive);
-      ticket.reply({ kind: "granted", grant: outcome, records: [] });
+      receive.ticket.reply({ kind: "granted", grant: outcome, records: [] });
     }
   }
 
-  #deliver(ticket: Ticket, grant: GrantedOutcome): void {
-    if (ticket.cancelled) {
+  /** The receive stays known until it is answered: whoever tries again until then is answered in its place. */
+  #deliver(receive: Receive, grant: GrantedOutcome): void {
+    if (receive.ticket.cancelled) {
+      this.#forget(receive);
       this.undo(grant);
       return;
     }
@@ -203,10 +235,12 @@ export class Receives {
     let returned = false;
     this.#outside.store.readBodies(refs, (result) => {
       const answer = (): void => {
+        this.#forget(receive);
+        const { ticket } = receive;
         if (!result.ok) {
           this.undo(grant);
           ticket.reply(failure("UNAVAILABLE", "the bodies cannot be read here: try again"));
-          if (result.failure.code !== "closed") this.#outside.fatal(result.failure.message);
+          this.#outside.failed(result.failure);
         } else if (ticket.cancelled) {
           this.undo(grant);
         } else {
@@ -231,6 +265,12 @@ export class Receives {
     encodeUndelivered(writer, { requestId: NO_REQUEST_ID, queueId: grant.queueId, leases });
     this.#outside.propose(writer.take(), leases.length, undefined);
   }
+}
+
+/** The request id's bytes, as a key; undefined when the command has none. */
+function requestKeyOf(command: Uint8Array): string | undefined {
+  const id = requestIdBytes(command);
+  return id === undefined ? undefined : String.fromCharCode(...id);
 }
 
 /** A grant of nothing. */

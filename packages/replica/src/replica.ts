@@ -146,7 +146,7 @@ export class Replica {
       store: parts.store,
       propose: (command, operations, pending) => this.#propose(command, operations, pending),
       later: (task) => outside.later(task),
-      fatal: (reason) => outside.fatal(reason),
+      failed: (what) => this.#storeFailed(what),
     });
     this.#duties = new LeaderDuties({
       group: this.group,
@@ -586,7 +586,9 @@ export class Replica {
   }
 
   #storeFailed(what: StoreFailure): void {
-    if (what.code === "no-space" || what.code === "closed") return; // Tried again, or we are stopping.
+    // The first is tried again, the second means that we are stopping, and of damage the store itself tells the
+    // node once the next start knows of it: who dies before that meets it again, and again.
+    if (what.code === "no-space" || what.code === "closed" || what.code === "damaged") return;
     this.#outside.fatal(`storage: ${what.message}`);
   }
 }

@@ -105,6 +105,36 @@ describe("a whole cluster under virtual time", () => {
     settle(scene);
   });
 
+  test("a node whose checkpoint is damaged ends once, then waits to be taken in again", () => {
+    const scene = underLoad(18);
+    const { cluster } = scene;
+    const hurt = followerOf(cluster);
+    const pages = (): string | undefined =>
+      cluster
+        .disk(hurt)
+        .files()
+        .find(({ path }) => path.includes("/pages-"))?.path;
+    expect(cluster.world.runUntil(() => pages() !== undefined, 120_000)).toBe(true);
+    cluster.crash(hurt, "process");
+    // The first record of the first page file: what it holds is read at every start.
+    cluster.disk(hurt).overwrite(must(pages(), "a page file"), 16, new Uint8Array(64));
+    let ends = 0;
+    cluster.onDeath = ({ node }) => {
+      ends += 1;
+      cluster.world.schedule(100, () => cluster.start(node));
+      return node === hurt;
+    };
+    cluster.start(hurt);
+    const back = (): boolean => {
+      const status = cluster.replica(hurt)?.raft.status();
+      const member = status?.membership.members.find((each) => each.id === hurt);
+      return status?.probation === false && member?.role === "voter" && member.incarnation > 1;
+    };
+    expect(cluster.world.runUntil(back, 60_000)).toBe(true);
+    expect(ends).toBe(1);
+    settle(scene);
+  });
+
   test("brings a follower that is far behind up with a snapshot", () => {
     const scene = underLoad(15);
     const { cluster } = scene;

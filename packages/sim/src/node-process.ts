@@ -145,9 +145,10 @@ export class NodeProcess {
     const state = this.#state;
     if (state.kind !== "paused") return;
     this.#state = { kind: "running" };
-    for (const pass of this.#held.splice(0)) this.#letThrough(pass);
+    // What came meanwhile is only met after the step that it interrupted.
     if (state.late !== undefined) this.#run(state.late);
-    else if (this.#woken) this.#wake();
+    for (const pass of this.#held.splice(0)) this.#letThrough(pass);
+    if (this.#woken) this.#wake();
   }
 
   /** Reads its clock at its next step and stands still for `lastsMs` before it uses what it read. */
@@ -163,33 +164,42 @@ export class NodeProcess {
   /** What the network calls. */
   get receiver(): Receiver {
     const { engine } = this;
-    const isOver = (): boolean => this.#state.kind === "ended";
     return {
       onFrame: (from: NodeId, channel: Channel, frame: Uint8Array) => {
-        if (!isOver()) engine.onFrame(from, channel, frame);
+        if (this.#state.kind === "running") engine.onFrame(from, channel, frame);
+        else this.#letThrough(() => engine.onFrame(from, channel, frame));
       },
-      onPeerUp: (peer) => {
-        if (!isOver()) engine.onPeerUp(peer, "main");
-      },
-      onPeerDown: (peer) => {
-        if (!isOver()) engine.onPeerDown(peer, "main");
-      },
+      onPeerUp: (peer) => this.#letThrough(() => engine.onPeerUp(peer, "main")),
+      onPeerDown: (peer) => this.#letThrough(() => engine.onPeerDown(peer, "main")),
     };
   }
 
   #makeDoor(): EngineDoor {
     const { engine } = this;
+    /** The engine's handles by the clients': a request waits for a process that stands still. */
+    const handles = new Map<number, number>();
+    let last = 0;
     return {
       call: (group, request, done) => {
-        if (this.#state.kind === "ended") return 0;
-        return engine.call(group, request, (reply) => {
+        last += 1;
+        const handle = last;
+        const answer = (reply: EngineReply): void => {
+          handles.delete(handle);
           if (this.#answerStallMs > 0) this.#stallAnswer();
           this.#letThrough(() => done(reply));
+        };
+        this.#letThrough(() => {
+          handles.set(handle, 0);
+          const inner = engine.call(group, request, answer);
+          if (handles.has(handle)) handles.set(handle, inner);
         });
+        return handle;
       },
-      cancel: (handle) => {
-        if (this.#state.kind !== "ended") engine.cancel(handle);
-      },
+      cancel: (handle) =>
+        this.#letThrough(() => {
+          const inner = handles.get(handle);
+          if (inner !== undefined) engine.cancel(inner);
+        }),
       replica: (group) => engine.replica(group),
       clusterNow: (group) => engine.clusterNow(group, this.#read().ms),
     };

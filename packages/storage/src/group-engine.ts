@@ -210,6 +210,10 @@ export class GroupEngine implements GroupStore {
     });
   }
 
+  reportDamage(failure: StoreFailure): void {
+    this.#noteDamage(failure);
+  }
+
   setNeededFrom(index: LogIndex): void {
     this.#neededFrom = index;
   }

@@ -19,6 +19,7 @@ import type {
   GroupRecovered,
   LiveBodies,
   StoreDone,
+  StoreFailure,
 } from "./store-types.ts";
 
 /** Numbers about one group's store, for metrics and for deciding when to checkpoint. */
@@ -99,6 +100,8 @@ export interface GroupStore {
    * the caller throws away what it loaded.
    */
   loadCheckpoint(visit: (unit: CheckpointUnit) => void, done: StoreDone<CheckpointMeta>): void;
+  /** The checkpoint's bytes are those written and yet no state: to be treated as damage met while running. */
+  reportDamage(failure: StoreFailure): void;
 
   /** Followers need the log from `index` on; held back only as far as the configured bytes allow. */
   setNeededFrom(index: LogIndex): void;

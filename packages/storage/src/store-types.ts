@@ -37,7 +37,8 @@ export interface BodyFraming {
 export interface StoreFailure {
   /**
    * - `no-space`: nothing was lost; it is tried again, or may be asked again.
-   * - `damaged`: bytes on disk are not those written. The node must go to probation.
+   * - `damaged`: bytes on disk are not those written. The node must go to probation. Whoever asked has nothing
+   *   to do: the store leaves word for the next start, and only then says `onFailure`.
    * - `io`: the disk refused. The process must stop; nothing is retried in place.
    * - `closed`: the store was closed, or the request was given up by its owner.
    */
