@@ -49,6 +49,8 @@ export const COMMAND_HEADER_BYTES = 5;
 export const REQUEST_NONE = 0;
 export const REQUEST_HASH = 1;
 export const REQUEST_SESSION = 2;
+/** Bytes of a request id that is one, its tag included. */
+const REQUEST_ID_BYTES = 17;
 
 /** How a retry is recognised. */
 export type RequestId =
@@ -60,6 +62,13 @@ export type RequestId =
 
 /** A request without an id: never recognised as a retry. */
 export const NO_REQUEST_ID: RequestId = { kind: "none" };
+
+/** Tag and content of a validated command's request id; undefined when it has none. Shares the command's memory. */
+export function requestIdBytes(command: Uint8Array): Uint8Array | undefined {
+  const tag = command[COMMAND_HEADER_BYTES];
+  if (tag !== REQUEST_HASH && tag !== REQUEST_SESSION) return undefined;
+  return command.subarray(COMMAND_HEADER_BYTES, COMMAND_HEADER_BYTES + REQUEST_ID_BYTES);
+}
 
 /** What every command on a queue says. */
 export interface QueueCommand {

@@ -59,6 +59,7 @@ export {
   encodeTombstone,
   encodeUndelivered,
   NO_REQUEST_ID,
+  requestIdBytes,
 } from "./command.ts";
 export type { ValidateResult } from "./command-walk.ts";
 export { validateCommand } from "./command-walk.ts";
