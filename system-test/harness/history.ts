@@ -1,8 +1,16 @@
 /**
- * What senders and workers saw, and whether KQueuey's promises allow it. The checks use only what
- * holds whatever the network did in between: instants bracket what happened (a grant lies between
- * the receive's call and its answer), and fencing tokens order the grants of a message.
+ * What senders and workers saw, recorded in the form that the simulator's clients write too, and judged by the
+ * same judges: each call is a message's, with the instants between which it took effect.
  */
+import {
+  type Answer,
+  type AttributeValues,
+  type Counters,
+  type HistoryEvent,
+  judgeHistory,
+  type Operation,
+  History as Record,
+} from "@kqueuey/sim";
 
 /** A message handed to a worker. Instants are ms of the test's monotonic clock. */
 export interface Delivery {
@@ -19,47 +27,102 @@ export interface Delivery {
   readonly leaseRemainingMs: number;
 }
 
-interface Ending {
-  readonly delivery: Delivery;
-  /** When the tombstone or release was called. */
+/** A reading of a queue's attributes and counters, and between which instants it was made. */
+export interface Reading {
+  readonly attributes: AttributeValues;
+  readonly counters: Counters;
   readonly calledAtMs: number;
+  readonly answeredAtMs: number;
 }
 
-/** How much earlier than promised a lease may end: clock drift and the rounding of ms. */
-const EARLY_RATIO = 0.001;
-const EARLY_MS = 5;
-
 export class History {
-  readonly #acknowledged = new Map<string, string>();
-  readonly #attempted = new Set<string>();
-  readonly #deliveries = new Map<string, Delivery[]>();
-  readonly #tombstoned = new Map<string, Ending>();
-  readonly #ended: Ending[] = [];
+  readonly #queue: string;
+  readonly #record: Record = new Record();
+  readonly #sends = new Map<string, number>();
+  readonly #acknowledged = new Set<string>();
+  readonly #tombstoned = new Set<string>();
+  #delivered = 0;
+
+  /** Of one queue. */
+  constructor(queue = "work") {
+    this.#queue = queue;
+  }
 
   /** A send is about to be called: from here on the message may exist. */
-  attempted(key: string): void {
-    this.#attempted.add(key);
+  attempted(key: string, atMs: number = performance.now()): void {
+    const operation = { kind: "send", queue: this.#queue, messages: [{ body: key }] } as const;
+    this.#sends.set(key, this.#record.invoke(operation, { client: 0, atMs }));
   }
 
   /** A send was acknowledged: from here on the message must exist. */
-  acknowledged(key: string, messageId: string): void {
-    this.#acknowledged.set(key, messageId);
+  acknowledged(key: string, messageId: string, atMs: number = performance.now()): void {
+    const call = this.#sends.get(key);
+    if (call === undefined) throw new Error(`${key} was acknowledged and not attempted`);
+    this.#acknowledged.add(key);
+    this.#record.answer(call, { kind: "sent", messageIds: [messageId] }, { atMs });
   }
 
   delivered(delivery: Delivery): void {
-    const known = this.#deliveries.get(delivery.key);
-    if (known === undefined) this.#deliveries.set(delivery.key, [delivery]);
-    else known.push(delivery);
+    this.#delivered += 1;
+    const message = {
+      body: delivery.key,
+      messageId: delivery.messageId,
+      token: delivery.fencingToken,
+      receiveCount: delivery.receiveCount,
+      remainingMs: delivery.leaseRemainingMs,
+    };
+    this.#note(
+      { kind: "receive", queue: this.#queue, limit: 1, waitMs: 0 },
+      { kind: "granted", messages: [message] },
+      delivery,
+    );
   }
 
-  /** The lease was given up by its holder (release, extension, or a tombstone without an answer). */
+  /** The lease may have been given up by its holder (release, extension, a tombstone without an answer). */
   ended(delivery: Delivery, calledAtMs: number): void {
-    this.#ended.push({ delivery, calledAtMs });
+    this.#record.invoke(this.#settling("release", delivery), { client: 0, atMs: calledAtMs });
   }
 
   /** A tombstone was reported effective. */
-  tombstoned(delivery: Delivery, calledAtMs: number): void {
-    this.#tombstoned.set(delivery.key, { delivery, calledAtMs });
+  tombstoned(
+    delivery: Delivery,
+    calledAtMs: number,
+    answeredAtMs: number = performance.now(),
+  ): void {
+    this.#tombstoned.add(delivery.key);
+    this.#note(
+      this.#settling("tombstone", delivery),
+      { kind: "settled", results: ["ok"] },
+      { calledAtMs, answeredAtMs },
+    );
+  }
+
+  /** The queue was made with these attributes. */
+  created(attributes: AttributeValues, calledAtMs: number): void {
+    this.#note(
+      { kind: "create", queue: this.#queue, attributes },
+      { kind: "done", changed: true },
+      { calledAtMs, answeredAtMs: performance.now() },
+    );
+  }
+
+  /** Attributes are about to be changed; the answer tells whether they were. */
+  changing(attributes: AttributeValues, calledAtMs: number): (answer: "done" | "unknown") => void {
+    const operation = { kind: "set", queue: this.#queue, attributes } as const;
+    const call = this.#record.invoke(operation, { client: 0, atMs: calledAtMs });
+    return (answer) => {
+      if (answer === "unknown") return;
+      this.#record.answer(call, { kind: "done", changed: true }, { atMs: performance.now() });
+    };
+  }
+
+  read(reading: Reading): void {
+    const { attributes, counters } = reading;
+    this.#note(
+      { kind: "describe", queue: this.#queue },
+      { kind: "described", attributes, counters },
+      reading,
+    );
   }
 
   get acknowledgedCount(): number {
@@ -71,108 +134,40 @@ export class History {
   }
 
   get deliveredCount(): number {
-    let count = 0;
-    for (const deliveries of this.#deliveries.values()) count += deliveries.length;
-    return count;
+    return this.#delivered;
+  }
+
+  /** All that was recorded, for whoever looks into a failure. */
+  get events(): readonly HistoryEvent[] {
+    return this.#record.events;
   }
 
   /** Acknowledged and not yet seen as tombstoned. */
   unfinished(): string[] {
-    return [...this.#acknowledged.keys()].filter((key) => !this.#tombstoned.has(key));
+    return [...this.#acknowledged].filter((key) => !this.#tombstoned.has(key));
   }
 
-  /** Every breach of a promise, in words; empty when all was well. */
-  violations(): string[] {
-    return [
-      ...this.#lost(),
-      ...this.#strangers(),
-      ...this.#duplicates(),
-      ...this.#risen(),
-      ...this.#overlaps(),
-      ...this.#counts(),
-    ];
+  /**
+   * Every breach of a promise, in words; empty when all was well. `drained`: workers took everything until
+   * nothing was left, so an acknowledged message that was never delivered is lost.
+   */
+  violations(end: { readonly drained: boolean } = { drained: true }): string[] {
+    // A copy, since a history is taken apart once and this one may go on.
+    const record = new Record(this.#record.events);
+    return judgeHistory(record, end).map(({ promise, what }) => `${promise}: ${what}`);
   }
 
-  /** Call when the queue was drained: everything acknowledged must have been delivered. */
-  #lost(): string[] {
-    return [...this.#acknowledged.keys()]
-      .filter((key) => !this.#deliveries.has(key))
-      .map((key) => `${key} was acknowledged and never delivered`);
+  #settling(action: "tombstone" | "release", { key, fencingToken }: Delivery): Operation {
+    const receipts = [{ body: key, token: fencingToken }];
+    return { kind: "settle", action, queue: this.#queue, receipts };
   }
 
-  #strangers(): string[] {
-    return [...this.#deliveries.keys()]
-      .filter((key) => !this.#attempted.has(key))
-      .map((key) => `${key} was delivered and never sent`);
+  #note(
+    operation: Operation,
+    answer: Answer,
+    at: { readonly calledAtMs: number; readonly answeredAtMs: number },
+  ): void {
+    const call = this.#record.invoke(operation, { client: 0, atMs: at.calledAtMs });
+    this.#record.answer(call, answer, { atMs: at.answeredAtMs });
   }
-
-  #duplicates(): string[] {
-    const found: string[] = [];
-    for (const [key, deliveries] of this.#deliveries) {
-      const ids = new Set(deliveries.map((delivery) => delivery.messageId));
-      const acknowledged = this.#acknowledged.get(key);
-      if (acknowledged !== undefined) ids.add(acknowledged);
-      if (ids.size > 1) found.push(`${key} was stored ${ids.size} times: ${[...ids].join(", ")}`);
-    }
-    return found;
-  }
-
-  /** Tokens grow with every grant, so a grant after an effective tombstone shows whenever it was seen. */
-  #risen(): string[] {
-    const found: string[] = [];
-    for (const [key, { delivery }] of this.#tombstoned) {
-      const after = this.#of(key).filter((one) => one.fencingToken > delivery.fencingToken);
-      if (after.length > 0) found.push(`${key} was delivered after its tombstone`);
-    }
-    return found;
-  }
-
-  /** A later grant's answer must not come before the earlier lease can have ended. */
-  #overlaps(): string[] {
-    const given = new Map(this.#ended.map(({ delivery, calledAtMs }) => [delivery, calledAtMs]));
-    const found: string[] = [];
-    for (const deliveries of this.#deliveries.values()) {
-      const ordered = deliveries.toSorted((a, b) => a.fencingToken - b.fencingToken);
-      ordered.forEach((earlier, index) => {
-        const later = ordered[index + 1];
-        if (later === undefined || later.fencingToken === earlier.fencingToken) return;
-        const endsAtMs = Math.min(
-          earliestEndMs(earlier),
-          given.get(earlier) ?? Number.POSITIVE_INFINITY,
-        );
-        if (later.answeredAtMs < endsAtMs) {
-          const early = Math.round(endsAtMs - later.answeredAtMs);
-          found.push(`${later.key} was given to a second worker ${early} ms early`);
-        }
-      });
-    }
-    return found;
-  }
-
-  #counts(): string[] {
-    const found: string[] = [];
-    for (const [key, deliveries] of this.#deliveries) {
-      const ordered = deliveries.toSorted((a, b) => a.fencingToken - b.fencingToken);
-      ordered.forEach((earlier, index) => {
-        const later = ordered[index + 1];
-        if (later === undefined || later.fencingToken === earlier.fencingToken) return;
-        if (later.receiveCount <= earlier.receiveCount) {
-          found.push(
-            `${key}: receive count ${earlier.receiveCount}, then ${later.receiveCount} for a later grant`,
-          );
-        }
-      });
-    }
-    return found;
-  }
-
-  #of(key: string): readonly Delivery[] {
-    return this.#deliveries.get(key) ?? [];
-  }
-}
-
-/** The lease was whole, or partly over, when its answer was made, which was after the call. */
-function earliestEndMs(delivery: Delivery): number {
-  const lease = delivery.leaseRemainingMs;
-  return delivery.calledAtMs + lease * (1 - EARLY_RATIO) - EARLY_MS;
 }

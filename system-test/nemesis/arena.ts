@@ -157,28 +157,30 @@ export class Arena {
   /** Waits until every node runs, votes, and has applied what the leader had when it was asked. */
   async whole(timeoutMs = 60_000): Promise<number> {
     let last = "nothing";
-    return await until(
+    const outcome = await until(
       async () => {
+        // A process that ended by itself does not come back: waiting for it would only hide why.
+        const ended = this.unexpectedEnds();
+        if (ended.length > 0) return { ended };
         const leader = await this.cluster.leader({ ids: this.ids, timeoutMs: 1_000 });
         const { nodes } = await this.cluster.status(leader);
         last = nodes.map((node) => `${node.id} ${node.role} ${node.appliedIndex}`).join(", ");
         const goal = nodes.find((node) => node.id === leader)?.appliedIndex ?? 0;
-        const own = await Promise.all(
-          this.ids.map(async (id) => {
-            const status = await this.cluster.status(id);
-            return status.nodes.find((node) => node.id === id);
-          }),
-        );
-        const well = own.every(
-          (node) =>
-            node !== undefined &&
-            (node.role === "leader" || node.role === "follower") &&
-            node.appliedIndex >= goal,
-        );
-        return well ? leader : undefined;
+        const well = await Promise.all(this.ids.map((id) => this.#votesAt(id, goal)));
+        return well.every(Boolean) ? { leader } : undefined;
       },
       { what: () => `all nodes to be whole again (${last})`, timeoutMs },
     );
+    if (outcome.leader === undefined) throw new Error(outcome.ended.join("\n"));
+    return outcome.leader;
+  }
+
+  /** Whether a node says of itself that it votes, and has applied the entry `index`. */
+  async #votesAt(id: number, index: number): Promise<boolean> {
+    const { nodes } = await this.cluster.status(id);
+    const own = nodes.find((node) => node.id === id);
+    const isVoter = own?.role === "leader" || own?.role === "follower";
+    return isVoter && own.appliedIndex >= index;
   }
 
   /**

@@ -2,10 +2,12 @@
  * Senders and workers of several kinds that go on whatever happens to the nodes, and the history of what
  * they saw. Some workers forget a message, some give one back: redelivery happens all the time.
  */
+import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
+import type { Counters } from "@kqueuey/sim";
 import { until } from "../harness/condition.ts";
 import { type Delivery, History } from "../harness/history.ts";
-import { call, numberAt } from "../harness/rpc.ts";
+import { at, call, numberAt } from "../harness/rpc.ts";
 import { bodyOf, keyIn, keyOf } from "./bodies.ts";
 import type { Caller, Received } from "./caller.ts";
 import { ClientCaller } from "./client-caller.ts";
@@ -29,6 +31,10 @@ const POLL_MS = 1_000;
 /** Of so many deliveries a worker forgets one, and gives another back. */
 const FORGET_EVERY = 40;
 const FAILED_REST_MS = 200;
+const OPERATOR_REST_MS = 100;
+/** Four days, as by default; changes add a little. */
+const RETENTION_MS = 345_600_000;
+const ATTEMPT = { timeoutMs: 3_000 } as const;
 
 /** Both the native API and the SQS API, each on a queue of its own: they order grants differently. */
 const QUEUES = ["native", "sqs"] as const;
@@ -36,8 +42,8 @@ type QueueName = (typeof QUEUES)[number];
 
 export class Load {
   readonly histories: Readonly<Record<QueueName, History>> = {
-    native: new History(),
-    sqs: new History(),
+    native: new History("native"),
+    sqs: new History("sqs"),
   };
   readonly #options: Required<LoadOptions>;
   readonly #sending = new AbortController();
@@ -57,9 +63,13 @@ export class Load {
   async start(): Promise<void> {
     const { visibilityTimeoutMs } = this.#options;
     for (const queue of QUEUES) {
-      await until(() => this.#ask("CreateQueue", { queue, attributes: { visibilityTimeoutMs } }), {
+      const calledAtMs = performance.now();
+      const attributes = { visibilityTimeoutMs, retentionMs: RETENTION_MS };
+      await until(() => this.#ask("CreateQueue", { queue, attributes }), {
         what: `queue ${queue} to be created`,
       });
+      this.histories[queue].created({ retentionMs: RETENTION_MS }, calledAtMs);
+      this.#operator(queue);
     }
     const native = this.#named("native");
     const sqs = this.#named("sqs");
@@ -97,8 +107,8 @@ export class Load {
     const left = async (): Promise<number> => {
       let sum = 0;
       for (const queue of QUEUES) {
-        const found = await this.#ask("DescribeQueue", { queue });
-        for (const key of ["available", "inFlight", "delayed"]) sum += numberAt(found, key);
+        const counters = countersOf(await this.#ask("DescribeQueue", { queue }));
+        sum += counters.available + counters.inFlight + counters.delayed;
       }
       return sum;
     };
@@ -178,6 +188,35 @@ export class Load {
     this.#workers.push(this.#loop(`${caller.name} work`, this.#working.signal, turn));
   }
 
+  /** Changes an attribute to a value that it never had, and reads it from one node after the other. */
+  #operator(queue: QueueName): void {
+    const history = this.histories[queue];
+    const { endpoints } = this.#options;
+    let changes = 0;
+    let reads = 0;
+    const change = async (): Promise<void> => {
+      changes += 1;
+      const attributes = { retentionMs: RETENTION_MS + changes };
+      const changed = history.changing(attributes, performance.now());
+      await this.#ask("SetQueueAttributes", { queue, attributes, requestId: randomUUID() });
+      changed("done");
+      await pause(OPERATOR_REST_MS);
+    };
+    const read = async (): Promise<void> => {
+      reads += 1;
+      const calledAtMs = performance.now();
+      const endpoint = endpoints[reads % endpoints.length] ?? "";
+      const found = await call(endpoint, "QueueService/DescribeQueue", { queue }, ATTEMPT);
+      const answeredAtMs = performance.now();
+      const retentionMs = numberAt(at(found, "attributes"), "retentionMs");
+      const counters = countersOf(found);
+      history.read({ attributes: { retentionMs }, counters, calledAtMs, answeredAtMs });
+      await pause(OPERATOR_REST_MS);
+    };
+    this.#senders.push(this.#loop(`${queue} change`, this.#sending.signal, change));
+    this.#senders.push(this.#loop(`${queue} read`, this.#sending.signal, read));
+  }
+
   async #receive(history: History, caller: Caller): Promise<Held[]> {
     const calledAtMs = performance.now();
     const messages = await caller.receive(3 * BATCH, POLL_MS);
@@ -239,13 +278,21 @@ export class Load {
     let failure: unknown;
     for (const endpoint of this.#options.endpoints) {
       try {
-        return await call(endpoint, `QueueService/${method}`, fields, { timeoutMs: 3_000 });
+        return await call(endpoint, `QueueService/${method}`, fields, ATTEMPT);
       } catch (error) {
         failure = error;
       }
     }
     throw failure;
   }
+}
+
+function countersOf(answer: unknown): Counters {
+  return {
+    available: numberAt(answer, "available"),
+    inFlight: numberAt(answer, "inFlight"),
+    delayed: numberAt(answer, "delayed"),
+  };
 }
 
 interface Held {

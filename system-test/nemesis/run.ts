@@ -82,5 +82,8 @@ function keep(
   write("journal.txt", `${report.journal.join("\n")}\n`);
   write("violations.txt", `${report.violations.join("\n")}\n`);
   write("logs.txt", what.logs);
-  write("history.json", JSON.stringify(what.load.histories));
+  for (const [queue, history] of Object.entries(what.load.histories)) {
+    const lines = history.events.map((event) => JSON.stringify(event));
+    write(`history-${queue}.jsonl`, `${lines.join("\n")}\n`);
+  }
 }

@@ -1,5 +1,13 @@
 /**
  * The whole cluster in one process under virtual time, with a network and disks that misbehave. A program
- * (`main.ts`), not a library: it exports nothing.
+ * (`main.ts`); what it exports are its judges of recorded histories, which judge real clusters too.
  */
-export {};
+export { judgeHistory } from "./checkers/judge-history.ts";
+export type {
+  Answer,
+  AttributeValues,
+  Counters,
+  HistoryEvent,
+  Operation,
+} from "./history/event.ts";
+export { History } from "./history/history.ts";
