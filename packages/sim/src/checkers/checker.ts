@@ -5,8 +5,7 @@
  */
 import type { NodeId } from "@kqueuey/base";
 import type { QueueMachine } from "@kqueuey/queue";
-import type { Entry } from "@kqueuey/raft";
-import type { Replica } from "@kqueuey/replica";
+import type { Entry, RaftStatus, SoftState } from "@kqueuey/raft";
 import type { History } from "../history/history.ts";
 
 /** A promise that did not hold, in words. */
@@ -17,12 +16,19 @@ export interface Violation {
   readonly what: string;
 }
 
+/** What of a replica is looked at. */
+export interface ObservedReplica {
+  readonly machine: QueueMachine;
+  readonly role: SoftState;
+  readonly raft: { status(): RaftStatus };
+}
+
 /** A node as an observer sees it after each of its steps. */
 export interface NodeView {
   readonly id: NodeId;
   /** Counts the processes that ran on the node: 1 for the first. */
   readonly process: number;
-  readonly replica: Replica;
+  readonly replica: ObservedReplica;
 }
 
 /** The cluster at the end of a run: healed, drained, or given up after a bounded time. */

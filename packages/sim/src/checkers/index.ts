@@ -13,9 +13,12 @@ import { HISTORY_JUDGES } from "./judge-history.ts";
 import { LeaseEnds } from "./lease-ends.ts";
 import { liveLease } from "./live-lease.ts";
 import { LogMatching } from "./log-matching.ts";
+import { Membership } from "./membership.ts";
 import { OneLeaderPerTerm } from "./one-leader-per-term.ts";
 import { OneLeaseAtATime } from "./one-lease-at-a-time.ts";
+import { Probation } from "./probation.ts";
 import { StateEquality } from "./state-equality.ts";
+import { StatusWatch } from "./status-watch.ts";
 import { Undisturbed } from "./undisturbed.ts";
 
 /** What the judges need to know of the run beforehand. */
@@ -34,6 +37,8 @@ export function allCheckers(_options: CheckerOptions): Checker[] {
     new ClusterTime(),
     new StateEquality(),
     new Counters(auditor),
+    new StatusWatch(new Probation(), auditor),
+    new StatusWatch(new Membership(), auditor),
     new Answers(auditor),
     new Fate(auditor),
     new OneLeaseAtATime(auditor),

@@ -1,0 +1,68 @@
+/**
+ * A node that forgot is not believed: while it knows that it has to be admitted again it asks for no votes, gives
+ * none and leads nothing, and it comes back under a new incarnation. And nobody votes twice in a term.
+ */
+import type { NodeId } from "@kqueuey/base";
+import type { Violation } from "./checker.ts";
+import type { Sight, StatusJudge } from "./status-watch.ts";
+import { Verdicts } from "./verdicts.ts";
+
+interface Remembered {
+  process: number;
+  term: number;
+  vote: number;
+  incarnation: number;
+  /** The highest incarnation that it ever spoke under. */
+  highest: number;
+  isInProbation: boolean;
+  /** It started with an older term than it had: an old disk, and not answerable for its votes. */
+  isTurnedBack: boolean;
+}
+
+export class Probation implements StatusJudge {
+  readonly name = "probation";
+  readonly promise = "a node that forgot neither votes nor leads until it is admitted again";
+  readonly #verdicts = new Verdicts(this.name, this.promise);
+  readonly #remembered = new Map<NodeId, Remembered>();
+
+  get violations(): readonly Violation[] {
+    return this.#verdicts.list;
+  }
+
+  saw({ id, process, status }: Sight): void {
+    const { term, vote, incarnation, probation } = status;
+    if (probation && status.role !== "follower") {
+      this.#verdicts.broken(`node ${id} is ${status.role} of term ${term} in probation`);
+    }
+    const known = this.#remembered.get(id);
+    if (known === undefined) {
+      const first = { process, term, vote, incarnation, highest: incarnation };
+      this.#remembered.set(id, { ...first, isInProbation: probation, isTurnedBack: false });
+      return;
+    }
+    this.#judgeVote(known, { id, process, status });
+    if (known.isInProbation && !probation && incarnation <= known.highest) {
+      this.#verdicts.broken(
+        `node ${id} left its probation under incarnation ${incarnation}, it had ${known.highest} before`,
+      );
+    }
+    const isTurnedBack =
+      known.incarnation === incarnation &&
+      (known.isTurnedBack || (process !== known.process && term < known.term));
+    const highest = Math.max(known.highest, incarnation);
+    const now = { process, term, vote, incarnation, highest, isInProbation: probation };
+    Object.assign(known, now, { isTurnedBack });
+  }
+
+  #judgeVote(known: Remembered, { id, process, status }: Sight): void {
+    const { term, vote, incarnation, probation } = status;
+    if (known.incarnation !== incarnation || known.term !== term || known.isTurnedBack) return;
+    if (probation && process === known.process && vote !== known.vote) {
+      this.#verdicts.broken(`node ${id} voted for ${vote} in term ${term} in probation`);
+    }
+    if (known.vote === 0 || vote === known.vote) return;
+    this.#verdicts.broken(
+      `node ${id} voted for ${known.vote} in term ${term} and forgot it: now ${vote}`,
+    );
+  }
+}
