@@ -110,6 +110,8 @@ function votersByAnyOpinion(cluster: SimCluster): VoterSets {
     if (status === undefined || status.probation) continue;
     const { members, outgoing } = status.membership;
     sets.push(members.filter((each) => each.role === "voter").map((each) => each.id));
+    // Those that are joining may become voters at any moment, by themselves.
+    sets.push(members.filter((each) => each.role !== "learner").map((each) => each.id));
     if (outgoing.length > 0) sets.push(outgoing.map((each) => each.id));
   }
   return sets.length > 0 ? sets : [cluster.ids];

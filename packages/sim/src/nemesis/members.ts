@@ -97,11 +97,19 @@ export class Operator {
     const attempts = [missing, one === undefined ? [] : [one]];
     for (const change of attempts) {
       if (change.length === 0 || (change === attempts[1] && missing.length === 1)) continue;
+      if (!this.#mayGain(raft.status().membership, change)) continue;
       const result = raft.changeMembership(change);
       if (!result.ok) continue;
       this.#ground.log(undefined, `${describe(change)}: begun`);
       return;
     }
+  }
+
+  /** Nobody makes a voter of a node that is down: with it, those that are up may be no majority. */
+  #mayGain(membership: Membership, change: readonly MemberChange[]): boolean {
+    const gained = change.map((step) => step.id);
+    const others = membership.members.filter((each) => each.role !== "learner");
+    return this.#ground.budget.wouldHold([...others.map((each) => each.id), ...gained]);
   }
 
   /** What would make everybody a voter who is to be one; undefined while nobody can say. */
