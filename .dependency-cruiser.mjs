@@ -103,11 +103,21 @@ export default {
     {
       name: "outside-uses-what-users-use",
       comment:
-        "System tests, benchmarks and examples use the published client and the command line, as a " +
-        "user would. Micro benchmarks may look inside, and the judges of histories are the simulator's.",
+        "System tests, benchmarks, the soak and examples use the published client and the command " +
+        "line, as a user would. Micro benchmarks may look inside, and the judges of histories are the " +
+        "simulator's.",
       severity: "error",
-      from: { path: "^(system-test|bench|examples)/", pathNot: "^bench/micro/" },
+      from: { path: "^(system-test|bench|soak|examples)/", pathNot: "^bench/micro/" },
       to: { path: "^packages/", pathNot: "^packages/(client|contract|sim)/(src|dist)/index\\." },
+    },
+    {
+      name: "fuzz-is-the-last",
+      comment:
+        "The fuzz targets look inside every package, because bytes come in through what no package " +
+        "shows. So nothing may import them.",
+      severity: "error",
+      from: { pathNot: "^fuzz/" },
+      to: { path: "^fuzz/" },
     },
     {
       name: "no-barrels-inside",

@@ -15,6 +15,7 @@ export default defineConfig({
             "packages/*/src/**/*.test.ts",
             "packages/*/test/**/*.test.ts",
             "packages/sim/planted/**/*.test.ts",
+            "{fuzz,soak}/src/**/*.test.ts",
             "scripts/**/*.test.ts",
           ],
           exclude: [

@@ -7,12 +7,12 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runGate } from "./gate/gate.ts";
-import { fastTests, SIMULATION, STATIC_PARTS, systemTests } from "./gate/parts.ts";
+import { FUZZ_SMOKE, fastTests, SIMULATION, STATIC_PARTS, systemTests } from "./gate/parts.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "kqueuey-gate-"));
 try {
-  const waves = [[...STATIC_PARTS, SIMULATION], [fastTests(folder)]];
+  const waves = [[...STATIC_PARTS, SIMULATION, FUZZ_SMOKE], [fastTests(folder)]];
   if (process.argv.includes("--system")) waves.push([systemTests(folder)]);
   const concurrency = Math.min(2, availableParallelism());
   const { passed, failed } = await runGate(waves, { root, concurrency });

@@ -14,7 +14,7 @@ const bin = {
 } as const;
 
 /** Folders with TypeScript outside of packages. */
-const OUTSIDE = ["system-test", "bench", "scripts", "examples"] as const;
+const OUTSIDE = ["system-test", "bench", "fuzz", "soak", "scripts", "examples"] as const;
 
 function staticPart(name: string, ...steps: (readonly string[])[]): Part {
   return { name, steps, timeoutMs: 5 * MINUTE_MS };
@@ -53,6 +53,13 @@ export const SIMULATION: Part = {
     ...["--conditions=dev", "--import", "tsx", "packages/sim/src/main.ts"],
     ...["--seed", seed, "--twice"],
   ]),
+  timeoutMs: 5 * MINUTE_MS,
+};
+
+/** Hostile bytes at every door, always the same ones, for some seconds. The canary among them must be caught. */
+export const FUZZ_SMOKE: Part = {
+  name: "fuzz smoke",
+  steps: [["--conditions=dev", "--import", "tsx", "fuzz/src/main.ts", "smoke"]],
   timeoutMs: 5 * MINUTE_MS,
 };
 
