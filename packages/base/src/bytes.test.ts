@@ -36,3 +36,25 @@ describe("text", () => {
     expect(reader.ok).toBe(false);
   });
 });
+
+describe("integers of 48 and 53 bits", () => {
+  const edges = [0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 0x1_0000_0000, 0x1_8000_0001];
+  it.each([...edges, 0xffff_ffff_ffff])(
+    "of 48 bits: %d is 6 bytes, the low ones first",
+    (value) => {
+      const writer = new ByteWriter(1);
+      writer.u48(value);
+      const bytes = [...writer.view()];
+      expect(bytes.reduceRight((sum, byte) => sum * 256 + byte, 0)).toBe(value);
+      expect([bytes.length, new ByteReader(writer.view()).u48()]).toEqual([6, value]);
+    },
+  );
+
+  it.each([...edges, Number.MAX_SAFE_INTEGER])("of 53 bits: %d is 8 bytes", (value) => {
+    const writer = new ByteWriter(1);
+    writer.u53(value);
+    const bytes = [...writer.view()];
+    expect(bytes.reduceRight((sum, byte) => sum * 256 + byte, 0)).toBe(value);
+    expect([bytes.length, new ByteReader(writer.view()).u53()]).toEqual([8, value]);
+  });
+});
