@@ -5,6 +5,7 @@ export type { Address, PeerConfig } from "./config/parse.ts";
 export { formatAddress } from "./config/parse.ts";
 export { configToFlags, describeConfig, printConfig } from "./config/print.ts";
 export type {
+  AuthMode,
   ConfigField,
   ConfigKey,
   LimitsProfile,

@@ -14,8 +14,10 @@ import type { DiskResult, OpenRefusal, SyncMode } from "@kqueuey/storage";
 import { createHealthHandlers } from "./api/admin/health.ts";
 import { createConnectHandler, RPC_PATH_PREFIX } from "./api/rpc/connect-handler.ts";
 import { StreamEndpoint } from "./api/rpc/stream-endpoint.ts";
+import type { Authenticate } from "./api/sqs/authenticator.ts";
 import { createSqsApi, isSqsRequest } from "./api/sqs/sqs-api.ts";
-import { formatAddress } from "./config/parse.ts";
+import { readAccessKeys } from "./config/access-keys.ts";
+import { formatAddress, isLoopback } from "./config/parse.ts";
 import type { ServerConfig } from "./config/spec.ts";
 import { Driver } from "./driver.ts";
 import { EngineBroker } from "./engine/engine-broker.ts";
@@ -173,6 +175,7 @@ class ServerNode implements RunningServer {
     await this.#transport.open();
     const { port } = await this.#listener.listen();
     this.#clientPort = port;
+    this.#warnOfOpenDoors();
     this.#loopTimer = setInterval(() => this.#watchLoop(), 1_000);
     this.#loopTimer.unref();
     const { clientUrl, peerAddress } = this;
@@ -250,13 +253,19 @@ class ServerNode implements RunningServer {
       },
       broker,
     );
-    const sqs = createSqsApi({
-      broker,
-      digests: nodeDigests,
-      newRequestId: randomUUID,
-      nowMs: () => nodeClock.monotonicMs(),
-      onFault: (error, requestId) => logger.error("sqs.fault", { requestId, error }),
-    });
+    const { sqsAccount: account, sqsRegion: region, sqsUrl: publicUrl } = this.#config;
+    const authenticate = makeAuthenticate(this.#config);
+    const sqs = createSqsApi(
+      {
+        broker,
+        digests: nodeDigests,
+        newRequestId: randomUUID,
+        nowMs: () => nodeClock.monotonicMs(),
+        ...(authenticate === undefined ? {} : { authenticate }),
+        onFault: (error, requestId) => logger.error("sqs.fault", { requestId, error }),
+      },
+      { account, region, publicUrl },
+    );
     const rpc = createConnectHandler(broker, {
       bodyBytesMax: requestBodyBytesMax,
       bodyBytesInFlightMax: 256 * MIB,
@@ -302,6 +311,18 @@ class ServerNode implements RunningServer {
     const advice =
       "raise --election-timeout-ms, or the leader may change whenever the disk is slow";
     this.#logger.warn("disk.slow", { slowestMs, advice });
+  }
+
+  /** On loopback whoever reaches the node could read its disk as well; elsewhere that is for its owner to know. */
+  #warnOfOpenDoors(): void {
+    const { auth, clientListen } = this.#config;
+    if (isLoopback(clientListen.host)) return;
+    const address = formatAddress(clientListen);
+    const advice =
+      auth === "off"
+        ? "anybody who reaches this address may use every queue: set --auth keys, or let a firewall choose"
+        : "--auth covers the SQS API alone: let a firewall choose who reaches the native API";
+    this.#logger.warn("auth.open", { address, auth, advice });
   }
 
   /** Waits until the directory was opened or refused. */
@@ -387,6 +408,17 @@ class ServerNode implements RunningServer {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
+}
+
+/** Undefined while authentication is off: then the library that knows signatures is not even loaded. */
+function makeAuthenticate(config: ServerConfig): Authenticate | undefined {
+  const { auth, accessKeysFile } = config;
+  if (auth === "off" || accessKeysFile === undefined) return undefined;
+  const keys = readAccessKeys(accessKeysFile);
+  const loaded = import("./api/sqs/authenticator.ts").then(({ createAuthenticator }) =>
+    createAuthenticator({ keys, wallMs: () => nodeClock.nowMs() }),
+  );
+  return async (request) => (await loaded)(request);
 }
 
 function refusalError(refusal: OpenRefusal, config: ServerConfig): KQueueyError {

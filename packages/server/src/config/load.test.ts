@@ -275,6 +275,26 @@ describe("refusals, by name and with what would be right", () => {
     expect(refusal(given)).toContain(message);
   });
 
+  it.each([
+    ["auth without keys", { auth: "keys" }, "accessKeysFile must be given when auth is keys"],
+    [
+      "keys without auth",
+      { accessKeysFile: "keys.yaml" },
+      "accessKeysFile is given but auth is off",
+    ],
+    [
+      "a file of keys that is not there",
+      { auth: "keys", accessKeysFile: "none.yaml" },
+      "accessKeysFile none.yaml could not be read",
+    ],
+    ["another way to authenticate", { auth: "basic" }, "must be one of off, keys"],
+    ["an account that is none", { sqsAccount: "1234" }, "must be twelve digits"],
+    ["a region that is none", { sqsRegion: "Mars!" }, "must be 1 to 64 small letters"],
+    ["a URL with a path", { sqsUrl: "http://a/b" }, "with no path"],
+  ])("%s", (_title, flags, message) => {
+    expect(refusal({ flags })).toContain(message);
+  });
+
   it("says everything that is wrong at once", () => {
     const message = refusal({ flags: { nodeId: "0", logFormat: "xml" }, env: { KQUEUEY_X: "1" } });
     expect(message).toMatch(/^3 problems:\n/);

@@ -5,6 +5,7 @@
  */
 import { KQueueyError } from "@kqueuey/contract";
 import { parse as parseYaml } from "yaml";
+import { readAccessKeys } from "./access-keys.ts";
 import type { Address, PeerConfig } from "./parse.ts";
 import { formatAddress, isWildcard } from "./parse.ts";
 import type { ConfigField, ConfigKey, RawConfig, ServerConfig } from "./spec.ts";
@@ -68,7 +69,7 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   }
   if (problems.length > 0) throw invalid(problems);
   const config = complete(read.value, origins, problems);
-  checkTogether(config, problems);
+  checkTogether(config, sources.readFile, problems);
   if (problems.length > 0) throw invalid(problems);
   return { config, origins: completeOrigins(origins) };
 }
@@ -255,8 +256,13 @@ function dialable(address: Address): Address {
 /** Voters beyond this cost every write and add little. */
 const PEERS_MAX = 15;
 
-function checkTogether(config: ServerConfig, problems: string[]): void {
+function checkTogether(
+  config: ServerConfig,
+  readFile: ConfigSources["readFile"],
+  problems: string[],
+): void {
   checkPeers(config, problems);
+  checkAccessKeys(config, readFile, problems);
   if (clash(config.clientListen, config.peerListen)) {
     problems.push(
       `peerListen is ${formatAddress(config.peerListen)}, the same as clientListen; give it a port of its own`,
@@ -282,6 +288,29 @@ function checkTogether(config: ServerConfig, problems: string[]): void {
       `walSegmentBytes is ${config.walSegmentBytes} with requestBodyBytesMax ` +
         `${config.requestBodyBytesMax}; it must hold at least two requests, ${2 * config.requestBodyBytesMax}`,
     );
+  }
+}
+
+function checkAccessKeys(
+  config: ServerConfig,
+  readFile: ConfigSources["readFile"],
+  problems: string[],
+): void {
+  const { auth, accessKeysFile } = config;
+  if (accessKeysFile === undefined) {
+    if (auth === "keys") problems.push("accessKeysFile must be given when auth is keys");
+    return;
+  }
+  // Keys that protect nothing: whoever gave them thinks otherwise.
+  if (auth === "off") {
+    problems.push("accessKeysFile is given but auth is off; set auth to keys, or drop the file");
+    return;
+  }
+  try {
+    const keys = readAccessKeys(accessKeysFile, readFile);
+    if (keys.size === 0) problems.push(`accessKeysFile ${accessKeysFile} has no keys`);
+  } catch (error) {
+    problems.push(messageOf(error));
   }
 }
 

@@ -119,6 +119,11 @@ export function isWildcard(host: string): boolean {
   return host === "0.0.0.0" || host === "::" || host === "*";
 }
 
+/** True for the addresses that only this machine reaches. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
 /** An http or https URL of a node, without path; the answer has no slash at its end. */
 export function parseClientUrl(value: unknown): Parsed<string> {
   const problem = "must be a URL such as http://10.0.0.1:9324, with no path";

@@ -32,8 +32,9 @@ export function printConfig(loaded: LoadedConfig): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** YAML takes plain words and numbers as they are; anything else goes in quotes. */
+/** YAML takes plain words and numbers as they are; anything else goes in quotes, and so do leading zeros. */
 function quoted(value: string): string {
+  if (/^0\d/.test(value)) return JSON.stringify(value);
   return /^[A-Za-z0-9_./][A-Za-z0-9_./-]*$/.test(value) ? value : JSON.stringify(value);
 }
 

@@ -20,6 +20,8 @@ export type LogLevel = "silent" | "error" | "warn" | "info" | "debug";
 export type LogFormat = "text" | "json";
 /** `strict`: SQS's limits as AWS has them; `relaxed`: wider ones, where the engine allows. */
 export type LimitsProfile = "strict" | "relaxed";
+/** `off`: signatures of SQS requests are not checked; `keys`: they must be by one of the access keys. */
+export type AuthMode = "off" | "keys";
 
 /** A node's effective configuration: checked, complete, with units in its names. */
 export interface ServerConfig {
@@ -41,6 +43,15 @@ export interface ServerConfig {
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly limits: LimitsProfile;
+  readonly auth: AuthMode;
+  /** Where the access keys are, for `auth` keys. */
+  readonly accessKeysFile: string | undefined;
+  /** The region in ARNs. */
+  readonly sqsRegion: string;
+  /** The account in ARNs and queue URLs: twelve digits. */
+  readonly sqsAccount: string;
+  /** Scheme and host of queue URLs; undefined: those of each request. */
+  readonly sqsUrl: string | undefined;
   /** Client connections at once. */
   readonly connectionsMax: number;
   /** Long polls waiting at once. */
@@ -147,6 +158,28 @@ function parseDirectory(value: unknown): Parsed<string> {
   return { ok: false, problem: "must be the path of a directory" };
 }
 
+function parseFile(value: unknown): Parsed<string> {
+  if (typeof value === "string" && value.trim() !== "" && !value.includes("\0")) {
+    return { ok: true, value };
+  }
+  return { ok: false, problem: "must be the path of a file" };
+}
+
+const REGION_FORM = "1 to 64 small letters, digits and hyphens, such as eu-west-1";
+
+function parseRegion(value: unknown): Parsed<string> {
+  if (typeof value === "string" && /^[a-z0-9-]{1,64}$/.test(value)) return { ok: true, value };
+  return { ok: false, problem: `must be ${REGION_FORM}` };
+}
+
+const ACCOUNT_FORM = "twelve digits, in quotes in YAML if the first is 0";
+
+function parseAccount(value: unknown): Parsed<string> {
+  const text = typeof value === "number" ? String(value) : value;
+  if (typeof text === "string" && /^\d{12}$/.test(text)) return { ok: true, value: text };
+  return { ok: false, problem: `must be ${ACCOUNT_FORM}` };
+}
+
 const KIB = 1_024;
 const MIB = 1_024 * KIB;
 
@@ -213,6 +246,35 @@ const shape = {
     "strict",
     "SQS's limits as AWS has them, or wider ones where the engine allows.",
   ),
+  auth: choiceKey<AuthMode>(
+    ["off", "keys"],
+    "off",
+    "Whether SQS requests must be signed by one of the access keys. The native API is not covered.",
+  ),
+  accessKeysFile: key(optional(parseFile), {
+    argument: "<path>",
+    fallback: undefined,
+    form: 'the path of a YAML file with one key a line, such as "AKIDEXAMPLE: secret"',
+    doc: "The access keys of SQS clients, read at the start. Keep the file readable for the node alone.",
+  }),
+  sqsRegion: key(parseRegion, {
+    argument: "<text>",
+    fallback: "us-east-1",
+    form: REGION_FORM,
+    doc: "The region in the ARNs of queues. Signatures may be for any.",
+  }),
+  sqsAccount: key(parseAccount, {
+    argument: "<digits>",
+    fallback: "000000000000",
+    form: ACCOUNT_FORM,
+    doc: "The account in the ARNs and URLs of queues.",
+  }),
+  sqsUrl: key(optional(parseClientUrl), {
+    argument: "<url>",
+    fallback: undefined,
+    form: "a URL with no path, such as https://queues.example.org",
+    doc: "Scheme and host of the queue URLs that clients are given. By default those of each request.",
+  }),
   connectionsMax: numberKey(
     { kind: "count", min: 1, max: 100_000 },
     "2000",

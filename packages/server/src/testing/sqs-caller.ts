@@ -1,7 +1,8 @@
 /** The SQS API on an in-memory broker, called with values: what tests of its actions use. */
 import { encodeUtf8 } from "@kqueuey/base";
 import type { KQueueyError } from "@kqueuey/contract";
-import { createSqsApi } from "../api/sqs/sqs-api.ts";
+import type { SqsIdentity } from "../api/sqs/call.ts";
+import { createSqsApi, type SqsPorts } from "../api/sqs/sqs-api.ts";
 import type { PlainHandler, PlainRequest, PlainResponse } from "../exchange.ts";
 import { nodeDigests } from "../node/digests.ts";
 import { MemoryBroker } from "./memory-broker.ts";
@@ -23,13 +24,21 @@ export class SqsCaller {
   readonly clock: ManualClock = new ManualClock();
   readonly broker: MemoryBroker = new MemoryBroker(this.clock);
   readonly faults: KQueueyError[] = [];
-  readonly api: PlainHandler = createSqsApi({
-    broker: this.broker,
-    digests: nodeDigests,
-    newRequestId: () => "00000000-0000-4000-8000-0000000000aa",
-    nowMs: () => this.clock.nowMs(),
-    onFault: (error) => this.faults.push(error),
-  });
+  readonly api: PlainHandler;
+
+  constructor(ports: Pick<SqsPorts, "authenticate"> = {}, identity: Partial<SqsIdentity> = {}) {
+    this.api = createSqsApi(
+      {
+        broker: this.broker,
+        digests: nodeDigests,
+        newRequestId: () => "00000000-0000-4000-8000-0000000000aa",
+        nowMs: () => this.clock.nowMs(),
+        onFault: (error) => this.faults.push(error),
+        ...ports,
+      },
+      identity,
+    );
+  }
 
   /** One request of the JSON protocol, as SDKs send it. */
   async call(

@@ -55,6 +55,9 @@ export type SqsErrorName =
   | "MalformedInput"
   | "RequestTooLarge"
   | "AccessDenied"
+  | "IncompleteSignature"
+  | "InvalidClientTokenId"
+  | "SignatureDoesNotMatch"
   | "InternalFailure"
   | "ServiceUnavailable";
 
@@ -85,6 +88,9 @@ export const SQS_ERRORS: Readonly<Record<SqsErrorName, SqsErrorSpec>> = {
   MalformedInput: generic("SerializationException", "MalformedInput"),
   RequestTooLarge: generic("RequestEntityTooLargeException", "RequestEntityTooLarge", 413),
   AccessDenied: generic("AccessDeniedException", "AccessDenied", 403),
+  IncompleteSignature: generic("IncompleteSignatureException", "IncompleteSignature"),
+  InvalidClientTokenId: generic("UnrecognizedClientException", "InvalidClientTokenId", 403),
+  SignatureDoesNotMatch: generic("InvalidSignatureException", "SignatureDoesNotMatch", 403),
   InternalFailure: generic("InternalFailure", "InternalError", 500),
   ServiceUnavailable: generic("ServiceUnavailableException", "ServiceUnavailable", 503),
 };

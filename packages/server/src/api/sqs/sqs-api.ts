@@ -1,6 +1,6 @@
 /**
- * The Amazon SQS API on a broker: reads a request, finds its action, and answers in its protocol. Signatures
- * are not checked while authentication is off; the access key id that a request names is its sender.
+ * The Amazon SQS API on a broker: reads a request, finds its action, and answers in its protocol. Without an
+ * authenticator signatures are not checked; the access key id that a request names is its sender all the same.
  */
 import { KQueueyError } from "@kqueuey/contract";
 import type { Broker, CallContext } from "../../broker.ts";
@@ -13,6 +13,7 @@ import type {
   RequestHead,
 } from "../../exchange.ts";
 import { findAction } from "./actions.ts";
+import type { Authenticate } from "./authenticator.ts";
 import { sqsErrorOf } from "./broker-errors.ts";
 import type { SqsAnswer, SqsCall, SqsIdentity } from "./call.ts";
 import { SqsError } from "./errors.ts";
@@ -33,6 +34,8 @@ export interface SqsPorts {
   readonly newRequestId: () => string;
   /** Any clock in ms that does not go back. */
   readonly nowMs: () => number;
+  /** Verifies signatures and gives the sender; absent while authentication is off. */
+  readonly authenticate?: Authenticate;
   /** A fault of ours, answered InternalFailure. Wants a line in the log. */
   readonly onFault?: (error: KQueueyError, requestId: string) => void;
 }
@@ -56,17 +59,19 @@ export function createSqsApi(ports: SqsPorts, identity: Partial<SqsIdentity> = {
     async handle(request) {
       const requestId = ports.newRequestId();
       const protocol = protocolOf(request);
-      const call: SqsCall = {
-        broker: ports.broker,
-        context: contextOf(request),
-        digests: ports.digests,
-        identity: settings,
-        origin: settings.publicUrl ?? originOf(request),
-        traceHeader: usableTraceHeader(request.header("x-amzn-trace-id")),
-        purges,
-        protocol: protocol.name,
-      };
       try {
+        const principal =
+          ports.authenticate === undefined ? senderOf(request) : await ports.authenticate(request);
+        const call: SqsCall = {
+          broker: ports.broker,
+          context: contextOf(request, principal),
+          digests: ports.digests,
+          identity: settings,
+          origin: settings.publicUrl ?? originOf(request),
+          traceHeader: usableTraceHeader(request.header("x-amzn-trace-id")),
+          purges,
+          protocol: protocol.name,
+        };
         return await answer(call, { request, protocol, requestId });
       } catch (error) {
         const answered = sqsErrorOf(error);
@@ -134,20 +139,25 @@ async function namesMissingQueue(call: SqsCall, input: Members): Promise<boolean
   }
 }
 
-function contextOf(request: PlainRequest): CallContext {
+function contextOf(request: PlainRequest, principal: string): CallContext {
   const invocation = request.header("amz-sdk-invocation-id");
   const isUsable = invocation !== undefined && /^[!-~]{1,64}$/.test(invocation);
   return {
-    principal: accessKeyOf(request.header("authorization")),
+    principal,
     // One UUID for a call and its retries: what makes them one call here too.
     ...(isUsable ? { requestId: invocation } : {}),
     signal: request.signal,
   };
 }
 
-/** The access key id in the credential scope of a Signature Version 4 header, or "anonymous". */
-function accessKeyOf(authorization: string | undefined): string {
-  return /\bCredential=(\w{1,128})\//.exec(authorization ?? "")?.[1] ?? "anonymous";
+/** The access key id in the credential scope of a signature, wherever that is, or "anonymous". */
+function senderOf(request: PlainRequest): string {
+  const authorization = request.header("authorization");
+  const credential =
+    authorization === undefined
+      ? /\bX-Amz-Credential=(\w{1,128})(?:\/|%2F)/i.exec(request.query)
+      : /\bCredential=(\w{1,128})\//.exec(authorization);
+  return credential?.[1] ?? "anonymous";
 }
 
 /** Scheme and host as the client wrote them, so that the URLs we make are ones it can reach. */
