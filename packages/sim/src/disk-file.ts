@@ -111,6 +111,16 @@ export class SimulatedFile {
     return { pages, bytes: this.#bytes };
   }
 
+  /** What is unsynced now of so many bytes from `position` on: all that a synchronous write of them promises. */
+  dirtyPagesOf(position: number, length: number): DirtyPages {
+    const pages = new Map<number, Uint8Array | undefined>();
+    const last = Math.floor((position + length - 1) / PAGE_BYTES);
+    for (let page = Math.floor(position / PAGE_BYTES); page <= last; page++) {
+      if (this.#dirty.has(page)) pages.set(page, this.#current.get(page));
+    }
+    return { pages, bytes: this.#bytes };
+  }
+
   /** A sync of `synced` succeeded. Pages changed since it was asked for stay dirty. */
   makeDurable(synced: DirtyPages): void {
     for (const [page, bytes] of synced.pages) {

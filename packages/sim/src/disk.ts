@@ -329,7 +329,9 @@ class DiskProcess implements Disk {
           return DONE;
         }
         file.write(position, bytes);
-        if (dsync && !this.#faults.ignoreSync) file.makeDurable(file.dirtyPages());
+        if (dsync && !this.#faults.ignoreSync) {
+          file.makeDurable(file.dirtyPagesOf(position, bytes.length));
+        }
         return DONE;
       },
     });
