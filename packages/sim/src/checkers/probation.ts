@@ -56,10 +56,12 @@ export class Probation implements StatusJudge {
 
   #judgeVote(known: Remembered, { id, process, status }: Sight): void {
     const { term, vote, incarnation, probation } = status;
-    if (known.incarnation !== incarnation || known.term !== term || known.isTurnedBack) return;
-    if (probation && process === known.process && vote !== known.vote) {
+    // A later term begins without a vote.
+    const before = known.term === term ? known.vote : 0;
+    if (probation && process === known.process && vote !== before) {
       this.#verdicts.broken(`node ${id} voted for ${vote} in term ${term} in probation`);
     }
+    if (known.incarnation !== incarnation || known.term !== term || known.isTurnedBack) return;
     if (known.vote === 0 || vote === known.vote) return;
     this.#verdicts.broken(
       `node ${id} voted for ${known.vote} in term ${term} and forgot it: now ${vote}`,
