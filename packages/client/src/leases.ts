@@ -114,7 +114,7 @@ export class LeaseKeeper {
     held.renewing = true;
     const { message, leaseMs } = held;
     this.#receipts.add("extend", {
-      receiptHandle: message.receiptHandle,
+      receipt: message.receipt,
       ms: leaseMs,
       settle: (outcome, sentMs) => {
         held.renewing = false;

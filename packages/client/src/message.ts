@@ -1,6 +1,7 @@
 /** A received message: a view of the answer's bytes and the operations on its delivery. */
 import { type HotReceivedMessage, KQueueyError } from "@kqueuey/contract";
-import type { ReceiptAction, Receipts } from "./receipts.ts";
+import { PackedMessage } from "./packed-message.ts";
+import type { ReceiptAction, ReceiptName, Receipts } from "./receipts.ts";
 import { settleWithin } from "./settle-within.ts";
 import type { Timers } from "./transport.ts";
 import type { CallOptions, Message, ReceiptOutcome } from "./types.ts";
@@ -99,6 +100,11 @@ export class DeliveredMessage implements Message {
     return this.#hot.deadLetterSource;
   }
 
+  /** How the client names this delivery. */
+  get receipt(): ReceiptName {
+    return this.#hot instanceof PackedMessage ? this.#hot : this.#hot.receiptHandle;
+  }
+
   get receiptHandle(): string {
     return this.#hot.receiptHandle;
   }
@@ -129,7 +135,7 @@ export class DeliveredMessage implements Message {
   #do(action: ReceiptAction, ms: number, options: CallOptions): Promise<boolean> {
     return settleWithin(this.#home.timers, options, (resolve, reject) => {
       this.#home.receipts.add(action, {
-        receiptHandle: this.receiptHandle,
+        receipt: this.receipt,
         ms,
         settle: (result: ReceiptOutcome, sentMs: number) => {
           if (result.outcome === "error") {

@@ -82,7 +82,7 @@ class Fetcher {
     this.#ends.abort();
     await this.#poll;
     this.#keeper.close();
-    const entries = this.#ahead.map(({ receiptHandle }) => ({ receiptHandle, ms: 0 }));
+    const entries = this.#ahead.map(({ receipt }) => ({ receipt, ms: 0 }));
     this.#ahead = [];
     if (entries.length === 0) return;
     // Should this fail, the messages come back by their deadlines; the loop's own error matters more.

@@ -1,8 +1,9 @@
 /** The handle of one queue: puts its senders, receivers and workers together. */
 import type { BatcherConfig } from "./batcher.ts";
 import type { Caller } from "./caller.ts";
+import { DeliveredMessage } from "./message.ts";
 import { iterateMessages } from "./messages.ts";
-import { Receipts } from "./receipts.ts";
+import { type ReceiptName, Receipts } from "./receipts.ts";
 import { Receiver } from "./receiver.ts";
 import type { RequestIds } from "./request-ids.ts";
 import { Sender } from "./sender.ts";
@@ -98,9 +99,11 @@ export class ClientQueue implements Queue {
 function entriesOf(
   receipts: readonly Receipt[],
   ms: number,
-): { readonly receiptHandle: string; readonly ms: number }[] {
-  return receipts.map((receipt) => ({
-    receiptHandle: typeof receipt === "string" ? receipt : receipt.receiptHandle,
-    ms,
-  }));
+): { readonly receipt: ReceiptName; readonly ms: number }[] {
+  return receipts.map((receipt) => ({ receipt: nameOf(receipt), ms }));
+}
+
+function nameOf(receipt: Receipt): ReceiptName {
+  if (typeof receipt === "string") return receipt;
+  return receipt instanceof DeliveredMessage ? receipt.receipt : receipt.receiptHandle;
 }

@@ -15,15 +15,19 @@ import {
 } from "@kqueuey/contract";
 import { Batcher } from "./batcher.ts";
 import type { Call, Caller } from "./caller.ts";
+import { type PackedMessage, receiptRunsOf } from "./packed-message.ts";
 import type { RequestIds } from "./request-ids.ts";
 import type { CallOptions, ReceiptOutcome } from "./types.ts";
+
+/** How a delivery is named: by its handle, or by its place in a packed answer, which costs less. */
+export type ReceiptName = string | PackedMessage;
 
 /** What is done to a delivery. */
 export type ReceiptAction = "tombstone" | "extend" | "release";
 
 /** One delivery and what it is to get; told once what became of it. */
 export interface ReceiptEntry {
-  readonly receiptHandle: string;
+  readonly receipt: ReceiptName;
   /** Lease from now on (extend), delay (release); not used by tombstones. In ms. */
   readonly ms: number;
   /** `sentMs`: monotonic time before which the node had not acted. */
@@ -42,6 +46,8 @@ const IN_FLIGHT_MAX = 4;
 const LINGER_MS = 2;
 /** Handles wait as long as their messages are held, which is bounded elsewhere; this stops a runaway. */
 const PENDING_BYTES_MAX = 67_108_864;
+/** About what one weighs in a request. */
+const RECEIPT_BYTES = 55;
 
 /** The three kinds of calls about deliveries of one queue. */
 export class Receipts {
@@ -75,7 +81,7 @@ export class Receipts {
 
   /** Gathers `entry` into the next batch of its kind. */
   add(action: ReceiptAction, entry: ReceiptEntry): void {
-    if (this.#batchers[action].add(entry, entry.receiptHandle.length)) return;
+    if (this.#batchers[action].add(entry, RECEIPT_BYTES)) return;
     const message = "too many tombstones, extensions or releases wait in this client; await some";
     const error = new KQueueyError("THROTTLED", message);
     entry.settle({ outcome: "error", error }, this.#caller.timers.nowMs());
@@ -84,7 +90,7 @@ export class Receipts {
   /** Does it to all of them, in batches; answers in their order. Throws when a whole batch fails. */
   async all(
     action: ReceiptAction,
-    entries: readonly { readonly receiptHandle: string; readonly ms: number }[],
+    entries: readonly { readonly receipt: ReceiptName; readonly ms: number }[],
     options: CallOptions,
   ): Promise<ReceiptOutcome[]> {
     const outcomes: ReceiptOutcome[] = entries.map(() => EFFECTIVE);
@@ -129,7 +135,7 @@ export class Receipts {
 
   #call(
     action: ReceiptAction,
-    entries: readonly { readonly receiptHandle: string; readonly ms: number }[],
+    entries: readonly { readonly receipt: ReceiptName; readonly ms: number }[],
   ): Call<BatchAnswer> {
     const head = { queue: this.#queue, omitSuccesses: true, requestId: this.#ids.next() };
     return {
@@ -150,19 +156,21 @@ function writeRequest(
   writer: WireWriter,
   action: ReceiptAction,
   head: { readonly queue: string; readonly omitSuccesses: boolean; readonly requestId: string },
-  entries: readonly { readonly receiptHandle: string; readonly ms: number }[],
+  entries: readonly { readonly receipt: ReceiptName; readonly ms: number }[],
 ): void {
   switch (action) {
     case "tombstone": {
-      const receiptHandles = entries.map(({ receiptHandle }) => receiptHandle);
-      encodeTombstoneRequest(writer, { ...head, receiptHandles });
+      const receipts = entries.map(({ receipt }) => receipt);
+      const runs = receiptRunsOf(receipts);
+      const receiptHandles = runs === undefined ? receipts.map(handleOf) : [];
+      encodeTombstoneRequest(writer, { ...head, receiptHandles, runs: runs ?? [] });
       return;
     }
     case "extend":
       encodeExtendRequest(writer, {
         ...head,
-        entries: entries.map(({ receiptHandle, ms }) => ({
-          receiptHandle,
+        entries: entries.map(({ receipt, ms }) => ({
+          receiptHandle: handleOf(receipt),
           visibilityTimeoutMs: ms,
         })),
       });
@@ -170,10 +178,17 @@ function writeRequest(
     case "release":
       encodeReleaseRequest(writer, {
         ...head,
-        entries: entries.map(({ receiptHandle, ms }) => ({ receiptHandle, delayMs: ms })),
+        entries: entries.map(({ receipt, ms }) => ({
+          receiptHandle: handleOf(receipt),
+          delayMs: ms,
+        })),
       });
       return;
   }
+}
+
+function handleOf(receipt: ReceiptName): string {
+  return typeof receipt === "string" ? receipt : receipt.receiptHandle;
 }
 
 function toOutcome(result: HotIndexedReceiptResult): ReceiptOutcome {

@@ -2,12 +2,12 @@
 import {
   decodeReceiveResponse,
   encodeReceiveRequest,
-  type HotReceivedMessage,
   METHOD,
   RELAXED_LIMITS,
 } from "@kqueuey/contract";
 import type { Caller } from "./caller.ts";
 import { DeliveredMessage, type MessageHome } from "./message.ts";
+import { unpackMessages } from "./packed-message.ts";
 import type { RequestIds } from "./request-ids.ts";
 import type { ReceiveOptions } from "./types.ts";
 
@@ -36,6 +36,7 @@ export class Receiver {
       waitMs,
       maxBytes,
       bodiesAsData: true,
+      packed: true,
       requestId: this.#ids.next(),
     };
     // The queue's own wait is not known here; the longest one is.
@@ -47,15 +48,16 @@ export class Receiver {
         mutates: true,
         waits: waitMs !== 0,
         write: (writer) => encodeReceiveRequest(writer, request),
-        read: (bytes, start, { roundTripMs }) =>
-          decodeReceiveResponse(bytes, start).map(
-            (hot: HotReceivedMessage) => new DeliveredMessage(hot, this.#home, roundTripMs),
-          ),
+        read: (bytes, start, { roundTripMs }) => {
+          const { messages, packed } = decodeReceiveResponse(bytes, start);
+          const all = packed === undefined ? messages : unpackMessages(packed);
+          return all.map((hot) => new DeliveredMessage(hot, this.#home, roundTripMs));
+        },
         late: (messages) => {
           for (const message of messages) {
-            const { receiptHandle } = message;
+            const { receipt } = message;
             // Should this fail, the message comes back by its deadline.
-            receipts.add("release", { receiptHandle, ms: 0, settle: nothing });
+            receipts.add("release", { receipt, ms: 0, settle: nothing });
           }
         },
       },

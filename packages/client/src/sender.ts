@@ -1,11 +1,13 @@
 /** Sends of one queue: single messages gathered into batches, and whole collections cut into them. */
 import {
   decodeSendResponse,
+  encodePackedSendRequest,
   encodeSendRequest,
   type HotIndexedSendResult,
   KQueueyError,
   METHOD,
   RELAXED_LIMITS,
+  type WireWriter,
 } from "@kqueuey/contract";
 import { Batcher, type BatcherConfig } from "./batcher.ts";
 import type { Caller } from "./caller.ts";
@@ -142,14 +144,17 @@ export class Sender {
     omitSuccesses: boolean,
     options: CallOptions,
   ): Promise<HotIndexedSendResult[]> {
-    const request = { queue: this.#queue, messages, omitSuccesses, requestId: this.#ids.next() };
+    const head = { queue: this.#queue, omitSuccesses, requestId: this.#ids.next() };
+    const write = messages.every(isPlain)
+      ? packedWriter(head, messages)
+      : (writer: WireWriter): void => encodeSendRequest(writer, { ...head, messages });
     return this.#caller.call(
       {
         method: METHOD.send,
         queue: this.#queue,
         mutates: true,
         waits: false,
-        write: (writer) => encodeSendRequest(writer, request),
+        write,
         read: (bytes, start) => decodeSendResponse(bytes, start),
       },
       options,
@@ -184,6 +189,20 @@ export function senderConfig(wishes: {
 export function check(name: string, value: number, min: number, max: number): number {
   if (value >= min && value <= max) return value;
   throw new KQueueyError("INVALID_ARGUMENT", `${name} is ${value}; it must be ${min} to ${max}`);
+}
+
+/** A body alone can be packed with others. */
+function isPlain({ delayMs, attributes, traceHeader }: OutgoingMessage): boolean {
+  return delayMs === undefined && attributes === undefined && traceHeader === undefined;
+}
+
+function packedWriter(
+  head: { readonly queue: string; readonly omitSuccesses: boolean; readonly requestId: string },
+  messages: readonly OutgoingMessage[],
+): (writer: WireWriter) => void {
+  const bodies = messages.map(({ body }) => body);
+  const bodyBytes = Uint32Array.from(messages, ({ bytes }) => bytes);
+  return (writer) => encodePackedSendRequest(writer, { ...head, bodies, bodyBytes });
 }
 
 function longestTimeout(entries: readonly SendEntry[]): number | undefined {

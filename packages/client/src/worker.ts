@@ -283,7 +283,7 @@ export class QueueWorker implements Worker {
   #settle(action: "tombstone" | "release", message: DeliveredMessage, ms: number): void {
     this.#settling += 1;
     this.#parts.receipts.add(action, {
-      receiptHandle: message.receiptHandle,
+      receipt: message.receipt,
       ms,
       settle: (outcome) => {
         this.#settling -= 1;

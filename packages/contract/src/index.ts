@@ -43,6 +43,14 @@ export type { ProtocolVersion } from "./version.ts";
 export { PROTOCOL_HISTORY, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from "./version.ts";
 export type { HotAttribute } from "./wire/attributes.ts";
 export { decodeErrorPayload, encodeErrorDetail } from "./wire/error-detail.ts";
+export type { HotPackedMessages, HotReceiptRun, PackedBodies } from "./wire/packed.ts";
+export {
+  checkReceiptParts,
+  encodePackedMessages,
+  MESSAGE_ID_BYTES,
+  RECEIPT_PART_BYTES,
+  uuidText,
+} from "./wire/packed.ts";
 export type {
   HotExtendRequest,
   HotIndexedReceiptResult,
@@ -60,7 +68,11 @@ export {
   encodeReleaseRequest,
   encodeTombstoneRequest,
 } from "./wire/receipts.ts";
-export type { HotReceivedMessage, HotReceiveRequest } from "./wire/receive.ts";
+export type {
+  HotReceivedMessage,
+  HotReceiveRequest,
+  HotReceiveResponse,
+} from "./wire/receive.ts";
 export {
   decodeReceiveRequest,
   decodeReceiveResponse,
@@ -78,7 +90,10 @@ export {
   decodeSendRequest,
   decodeSendResponse,
   encodeNewMessage,
+  encodePackedSendRequest,
+  encodePackedSendResponse,
   encodeSendRequest,
   encodeSendResponse,
+  packedOf,
 } from "./wire/send.ts";
 export { WireWriter } from "./wire/writer.ts";

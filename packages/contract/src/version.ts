@@ -21,7 +21,7 @@ export interface ProtocolVersion {
 export const PROTOCOL_HISTORY: readonly ProtocolVersion[] = [
   {
     version: 1,
-    schemas: "cf3e3e80a99fca10",
+    schemas: "aeaf915cf5feed5c",
     summary: "Queues, messages, cluster status, the stream.",
   },
 ];

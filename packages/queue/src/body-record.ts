@@ -11,7 +11,7 @@
  *     the body, to the end
  */
 import type { Crc32, WallTimeMs } from "@kqueuey/base";
-import { assert, ByteReader, type ByteWriter, wallTime } from "@kqueuey/base";
+import { assert, ByteReader, ByteWriter, wallTime } from "@kqueuey/base";
 import { BODY_RECORD_BYTES_MAX } from "./limits.ts";
 
 /** Bytes before the part that the CRC covers. */
@@ -19,6 +19,7 @@ export const BODY_RECORD_PREFIX_BYTES = 8;
 /** The least bytes after the prefix: sent-at, digest, flags, empty sender, no attributes, no body. */
 export const BODY_RECORD_REST_MIN: number = 6 + 16 + 1 + 1 + 1;
 const ATTRIBUTES_MAX = 64;
+const NO_MD5 = new Uint8Array(16);
 
 /** An attribute that the sender gave a message. */
 export interface BodyAttribute {
@@ -61,6 +62,69 @@ export function encodeBodyRecord(writer: ByteWriter, record: BodyRecord, crc32: 
   assert(writer.length - start <= BODY_RECORD_BYTES_MAX, "body record too large");
   writer.setU32(start, writer.length - rest);
   writer.setU32(start + 4, crc32(writer.view(rest)));
+}
+
+/**
+ * What records of bodies alone have in common between their prefix and their body: the same bytes for all messages
+ * of one send.
+ */
+export function plainRecordHead(sentAtMs: WallTimeMs, sender: string): Uint8Array {
+  const writer = new ByteWriter(64);
+  writer.u48(sentAtMs);
+  writer.raw(NO_MD5);
+  writer.u8(0);
+  writer.text(sender);
+  writer.varint(0);
+  return writer.take();
+}
+
+/** Appends the record of a body alone: `bodies` from `from` to `to`, under a head of `plainRecordHead`. */
+export function encodePlainRecord(
+  writer: ByteWriter,
+  head: Uint8Array,
+  body: { readonly bytes: Uint8Array; readonly from: number; readonly to: number },
+  crc32: Crc32,
+): void {
+  const length = head.length + body.to - body.from;
+  assert(length + BODY_RECORD_PREFIX_BYTES <= BODY_RECORD_BYTES_MAX, "body record too large");
+  writer.u32(length);
+  writer.u32(0);
+  const rest = writer.length;
+  writer.raw(head);
+  writer.raw(body.bytes.subarray(body.from, body.to));
+  writer.setU32(rest - 4, crc32(writer.view(rest)));
+}
+
+/** A record of a body alone: where its parts are. */
+export interface PlainRecord {
+  sentAtMs: number;
+  /** Where the sender's text ends and nothing but the count of attributes, 0, and the body follow. */
+  senderEnd: number;
+  bodyStart: number;
+}
+
+/** Where a plain record's sender begins: after the prefix, sent-at, digest, flags and the text's length. */
+export const PLAIN_SENDER_START: number = BODY_RECORD_PREFIX_BYTES + 6 + 16 + 1 + 1;
+
+/**
+ * Reads where the parts of a whole record are, if it has a body alone: no digest, no trace header, no attributes and
+ * a sender of less than 128 bytes. False otherwise. Whether it is whole is the caller's to check.
+ */
+export function readPlainRecord(bytes: Uint8Array, into: PlainRecord): boolean {
+  let at = BODY_RECORD_PREFIX_BYTES;
+  let sentAt = 0;
+  for (let i = 5; i >= 0; i--) sentAt = sentAt * 0x100 + (bytes[at + i] ?? 0);
+  at += 6;
+  for (const end = at + 16; at < end; at++) if (bytes[at] !== 0) return false;
+  if (bytes[at++] !== 0) return false;
+  const senderLength = bytes[at++] ?? 0x80;
+  if (senderLength >= 0x80) return false;
+  at += senderLength;
+  if (bytes[at] !== 0) return false;
+  into.sentAtMs = sentAt;
+  into.senderEnd = at;
+  into.bodyStart = at + 1;
+  return at + 1 <= bytes.length;
 }
 
 /** Bytes of the whole record that starts at `offset` of `data`; undefined when its prefix does not fit. */

@@ -13,8 +13,9 @@ import { assert } from "@kqueuey/base";
 import type { QueueAttributeChanges, QueueAttributes, TextChanges, Texts } from "./attributes.ts";
 import { encodeAttributes, encodeTexts } from "./attributes.ts";
 import type { BodyRecord } from "./body-record.ts";
-import { encodeBodyRecord } from "./body-record.ts";
+import { encodeBodyRecord, encodePlainRecord, plainRecordHead } from "./body-record.ts";
 import type { FencingToken, QueueId, Sequence, SessionId } from "./ids.ts";
+import { RECEIPT_PART_BYTES } from "./receipt.ts";
 
 /** Kind bytes. Final: a number is never given to another command. */
 export const COMMAND = {
@@ -197,6 +198,66 @@ export function encodeSend(writer: ByteWriter, command: SendCommand, crc32: Crc3
   for (const message of command.messages) {
     writer.u32(message.delayMs ?? QUEUE_DEFAULT);
     encodeBodyRecord(writer, message, crc32);
+  }
+  end(writer, start);
+}
+
+/** Messages that are bodies alone, one after another: no object for any of them. */
+export interface PackedSendCommand {
+  readonly requestId: RequestId;
+  readonly queueId: QueueId;
+  readonly bodies: Uint8Array;
+  /** One a body. */
+  readonly lengths: Uint32Array;
+  readonly sentAtMs: WallTimeMs;
+  readonly sender: string;
+}
+
+/** The same bytes as `encodeSend` of those messages. */
+export function encodePackedSend(
+  writer: ByteWriter,
+  command: PackedSendCommand,
+  crc32: Crc32,
+): void {
+  const start = begin(writer, COMMAND.send, command.requestId, command.queueId);
+  writer.u16(command.lengths.length);
+  const head = plainRecordHead(command.sentAtMs, command.sender);
+  const { bodies: bytes } = command;
+  let from = 0;
+  for (const length of command.lengths) {
+    writer.u32(QUEUE_DEFAULT);
+    encodePlainRecord(writer, head, { bytes, from, to: from + length }, crc32);
+    from += length;
+  }
+  end(writer, start);
+}
+
+/** Receipts of one grant as `packReceipts` made them. */
+export interface LeaseRun {
+  readonly grantFirst: FencingToken;
+  readonly parts: Uint8Array;
+}
+
+/** The same bytes as `encodeTombstone` of those leases. */
+export function encodePackedTombstone(
+  writer: ByteWriter,
+  command: {
+    readonly requestId: RequestId;
+    readonly queueId: QueueId;
+    readonly runs: readonly LeaseRun[];
+  },
+): void {
+  const start = begin(writer, COMMAND.tombstone, command.requestId, command.queueId);
+  let bytes = 0;
+  for (const { parts } of command.runs) bytes += parts.length;
+  writer.u16(bytes / RECEIPT_PART_BYTES);
+  for (const { grantFirst, parts } of command.runs) {
+    for (let at = 0; at < parts.length; at += RECEIPT_PART_BYTES) {
+      let number = 0;
+      for (let i = 5; i >= 0; i--) number = number * 0x100 + (parts[at + i] ?? 0);
+      writer.u48(number);
+      writer.u48(grantFirst + (parts[at + 6] ?? 0) + (parts[at + 7] ?? 0) * 0x100);
+    }
   }
   end(writer, start);
 }

@@ -15,12 +15,14 @@ export type {
   Texts,
 } from "./attributes.ts";
 export { DEFAULT_ATTRIBUTES } from "./attributes.ts";
-export type { BodyAttribute, BodyRecord } from "./body-record.ts";
+export type { BodyAttribute, BodyRecord, PlainRecord } from "./body-record.ts";
 export {
   bodyRecordLength,
   decodeBodyRecord,
   encodeBodyRecord,
   isWholeBodyRecord,
+  PLAIN_SENDER_START,
+  readPlainRecord,
 } from "./body-record.ts";
 export type { CatalogueEntry, Creation } from "./catalogue.ts";
 export type {
@@ -29,7 +31,9 @@ export type {
   CreateQueueCommand,
   DropOutboxCommand,
   LeaseReference,
+  LeaseRun,
   LeasesCommand,
+  PackedSendCommand,
   QueueCommand,
   ReceiveCommand,
   RequestId,
@@ -50,6 +54,8 @@ export {
   encodeInitCluster,
   encodeMarkDeleting,
   encodeOpenSession,
+  encodePackedSend,
+  encodePackedTombstone,
   encodePurgeQueue,
   encodeReceive,
   encodeRelease,
@@ -79,7 +85,7 @@ export {
 } from "./limits.ts";
 export type { MemoryView, OutboxMessage, QueueView } from "./machine.ts";
 export { QueueMachine } from "./machine.ts";
-export { messageId } from "./message-id.ts";
+export { MESSAGE_ID_BYTES, messageId, messageIdRun, writeMessageId } from "./message-id.ts";
 export type {
   AcceptedOutcome,
   CatalogueState,
@@ -95,6 +101,13 @@ export type {
   SettledOutcome,
 } from "./outcome.ts";
 export { SETTLED } from "./outcome.ts";
-export type { Base64Url, Grant, Mac, Receipt, ReceiptDecode } from "./receipt.ts";
-export { decodeReceipt, encodeGrantReceipts, grantMac } from "./receipt.ts";
+export type { Base64Url, Grant, Mac, Receipt, ReceiptDecode, ReceiptRunDecode } from "./receipt.ts";
+export {
+  decodeReceipt,
+  decodeReceiptRun,
+  encodeGrantReceipts,
+  grantMac,
+  packReceipts,
+  RECEIPT_PART_BYTES,
+} from "./receipt.ts";
 export type { CheckpointPart, CheckpointUnit } from "./units.ts";

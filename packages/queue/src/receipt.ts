@@ -86,6 +86,78 @@ export function encodeGrantReceipts(
   return handles;
 }
 
+/** Bytes of one message in a run of receipts: sequence (6), token after the grant's first (2). */
+export const RECEIPT_PART_BYTES = 8;
+
+/**
+ * The receipts of a grant's messages in columns: a handle is base64url of `head`, the message's 8 bytes
+ * of `parts`, and the grant's MAC.
+ */
+export function packReceipts(
+  grant: Grant,
+  messages: {
+    readonly count: number;
+    readonly sequences: Float64Array;
+    readonly tokens: Float64Array;
+  },
+): { readonly head: Uint8Array; readonly parts: Uint8Array } {
+  const head = new Uint8Array(GRANT_BYTES);
+  writeGrant(head, grant);
+  const parts = new Uint8Array(messages.count * RECEIPT_PART_BYTES);
+  let at = 0;
+  for (let i = 0; i < messages.count; i++) {
+    let number = messages.sequences[i] ?? 0;
+    for (let byte = 0; byte < 6; byte++) {
+      parts[at++] = number & 0xff;
+      number = Math.floor(number / 0x100);
+    }
+    const offset = (messages.tokens[i] ?? 0) - grant.grantFirst;
+    parts[at++] = offset & 0xff;
+    parts[at++] = offset >>> 8;
+  }
+  return { head, parts };
+}
+
+/** A run of receipts that this cluster made: of which grant. */
+export type ReceiptRunDecode =
+  | { readonly ok: true; readonly grant: Grant }
+  | { readonly ok: false };
+
+/** Checks a run of receipts; not ok when any of them is not one that this cluster made. Never throws. */
+export function decodeReceiptRun(
+  run: { readonly head: Uint8Array; readonly parts: Uint8Array; readonly tail: Uint8Array },
+  mac: Mac,
+): ReceiptRunDecode {
+  const { head, parts, tail } = run;
+  if (head.length !== GRANT_BYTES || tail.length !== MAC_BYTES) return NOT_OURS;
+  if (parts.length % RECEIPT_PART_BYTES !== 0) return NOT_OURS;
+  const grant = readGrant(head, tail, mac);
+  if (grant === undefined) return NOT_OURS;
+  for (let at = 0; at < parts.length; at += RECEIPT_PART_BYTES) {
+    if (readNumber(parts, at, 6) === 0) return NOT_OURS;
+    if (readNumber(parts, at + 6, 2) >= grant.grantCount) return NOT_OURS;
+  }
+  return { ok: true, grant };
+}
+
+/** What `head` says, when `tail` is its MAC. */
+function readGrant(head: Uint8Array, tail: Uint8Array, mac: Mac): Grant | undefined {
+  const group = readNumber(head, 1, 2);
+  const queue = readNumber(head, 3, 6);
+  const grantFirst = readNumber(head, 9, 6);
+  const grantCount = readNumber(head, 15, 2);
+  if (head[0] !== VERSION || queue === 0 || grantFirst === 0) return undefined;
+  if (grantFirst + grantCount >= 0x1_0000_0000_0000) return undefined;
+  const expected = mac(head);
+  for (let i = 0; i < MAC_BYTES; i++) if (tail[i] !== expected[i]) return undefined;
+  return {
+    group: groupId(group),
+    queueId: queueId(queue),
+    grantFirst: fencingToken(grantFirst),
+    grantCount,
+  };
+}
+
 /** Reads a handle; not ok for anything that this cluster did not make. Never throws. */
 export function decodeReceipt(
   text: string,
@@ -94,34 +166,22 @@ export function decodeReceipt(
 ): ReceiptDecode {
   const bytes = text.length > RECEIPT_TEXT_MAX ? undefined : base64.decode(text);
   if (bytes === undefined || bytes.length !== RECEIPT_BYTES) return NOT_OURS;
-  const group = readNumber(bytes, 1, 2);
-  const queue = readNumber(bytes, 3, 6);
-  const grantFirst = readNumber(bytes, 9, 6);
-  const grantCount = readNumber(bytes, 15, 2);
+  const tail = bytes.subarray(GRANT_BYTES + 8);
+  const grant = readGrant(bytes.subarray(0, GRANT_BYTES), tail, mac);
   const sequenceNumber = readNumber(bytes, GRANT_BYTES, 6);
-  const token = grantFirst + readNumber(bytes, GRANT_BYTES + 6, 2);
-  if (bytes[0] !== VERSION || queue === 0 || grantFirst === 0 || sequenceNumber === 0)
-    return NOT_OURS;
-  if (token >= grantFirst + grantCount || grantFirst + grantCount >= 0x1_0000_0000_0000)
-    return NOT_OURS;
-  const expected = mac(bytes.subarray(0, GRANT_BYTES));
-  for (let i = 0; i < MAC_BYTES; i++) {
-    if (bytes[GRANT_BYTES + 8 + i] !== expected[i]) return NOT_OURS;
-  }
+  const offset = readNumber(bytes, GRANT_BYTES + 6, 2);
+  if (grant === undefined || sequenceNumber === 0 || offset >= grant.grantCount) return NOT_OURS;
   return {
     ok: true,
     receipt: {
-      group: groupId(group),
-      queueId: queueId(queue),
+      ...grant,
       sequence: sequence(sequenceNumber),
-      token: fencingToken(token),
-      grantFirst: fencingToken(grantFirst),
-      grantCount,
+      token: fencingToken(grant.grantFirst + offset),
     },
   };
 }
 
-const NOT_OURS: ReceiptDecode = { ok: false };
+const NOT_OURS: { readonly ok: false } = { ok: false };
 
 function writeGrant(bytes: Uint8Array, grant: Grant): void {
   bytes[0] = VERSION;

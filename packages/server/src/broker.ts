@@ -78,6 +78,58 @@ export type SendResult =
   | { readonly ok: true; readonly messageId: string; readonly sequence: number }
   | { readonly ok: false; readonly error: KQueueyError };
 
+/** Bodies of messages that have nothing else, one after another; `lengths` add up to the bytes. */
+export interface PackedBodies {
+  readonly bytes: Uint8Array;
+  readonly lengths: Uint32Array;
+}
+
+/** The same as messages, one object each: for what is not the fast way. */
+export function unpackBodies({ bytes, lengths }: PackedBodies): NewMessage[] {
+  const messages: NewMessage[] = [];
+  let from = 0;
+  for (const length of lengths) {
+    messages.push({ body: bytes.subarray(from, from + length), attributes: [] });
+    from += length;
+  }
+  return messages;
+}
+
+/** Every body was stored, in a run of sequences. */
+export interface PackedSent {
+  readonly firstSequence: number;
+  readonly count: number;
+  /** 16 bytes each. Computed when asked for: most senders do not look at them. */
+  messageIds(): Uint8Array;
+}
+
+/** Receipts of one grant: what a handle is made of, 8 bytes of `parts` for each. */
+export interface ReceiptRun {
+  readonly head: Uint8Array;
+  readonly parts: Uint8Array;
+  readonly tail: Uint8Array;
+}
+
+/** Deliveries of one grant as columns; value i is of message i. */
+export interface PackedMessages {
+  readonly bodyLengths: Uint32Array;
+  readonly bodyBytes: number;
+  /** Where each body lies. */
+  readonly records: readonly Uint8Array[];
+  readonly bodyStarts: Uint32Array;
+  readonly messageIds: Uint8Array;
+  readonly receipts: ReceiptRun;
+  /** Of the first message; the others' follow it. */
+  readonly fencingToken: number;
+  readonly sender: string;
+  readonly sentAtMs: number;
+  readonly sentAfterMs: Uint32Array;
+  readonly firstReceivedAtMs: number;
+  readonly firstReceivedAfterMs: Uint32Array;
+  readonly receiveCounts: Uint32Array;
+  readonly leaseRemainingMs: number;
+}
+
 export interface ReceiveOptions {
   /** 1 … 1,000 messages. */
   readonly maxMessages: number;
@@ -113,7 +165,12 @@ export interface ReceivedMessage {
 
 /** What a receive was granted. The API must call exactly one of `written` and `undelivered`. */
 export interface Delivery {
+  /** Messages here. */
+  readonly count: number;
+  /** Made when asked for. */
   readonly messages: readonly ReceivedMessage[];
+  /** The same as columns, when all messages are bodies alone and were granted just now. */
+  packed(): PackedMessages | undefined;
   /** False once less than half of the lease is left: call `undelivered` and answer empty instead. */
   stillFresh(): boolean;
   /** The bytes were handed to the socket. */
@@ -182,11 +239,23 @@ export interface Broker {
     queue: string,
     messages: readonly NewMessage[],
   ): Promise<readonly SendResult[]>;
+  /** `send` of bodies alone. Per-message results when not all of them were stored. */
+  sendPacked(
+    context: CallContext,
+    queue: string,
+    bodies: PackedBodies,
+  ): Promise<PackedSent | readonly SendResult[]>;
   receive(context: CallContext, queue: string, options: ReceiveOptions): Promise<Delivery>;
   tombstone(
     context: CallContext,
     queue: string,
     receiptHandles: readonly string[],
+  ): Promise<readonly ReceiptResult[]>;
+  /** `tombstone` of packed receipts; results in the order of the runs and their parts. */
+  tombstoneRuns(
+    context: CallContext,
+    queue: string,
+    runs: readonly ReceiptRun[],
   ): Promise<readonly ReceiptResult[]>;
   /** The lease then lasts `visibilityTimeoutMs` from now; 0 releases. */
   extend(

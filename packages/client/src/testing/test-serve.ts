@@ -24,11 +24,13 @@ import {
   encodeReceiveResponse,
   encodeSendResponse,
   type Frame,
+  type HotNewMessage,
   type HotReceiptResult,
   KQueueyError,
   ListQueuesRequestSchema,
   ListQueuesResponseSchema,
   type MethodName,
+  type PackedBodies,
   PurgeQueueRequestSchema,
   PurgeQueueResponseSchema,
   SetQueueAttributesRequestSchema,
@@ -83,9 +85,19 @@ export function serve(method: MethodName, frame: Frame, parts: ServeParts, answe
 function serveSend(frame: Frame, { broker }: ServeParts, answer: Answer): Served {
   const request = decodeSendRequest(frame.bytes, frame.payloadStart);
   return at(request, () => {
-    const { queue, messages, omitSuccesses, requestId } = request;
+    const { queue, packed, omitSuccesses, requestId } = request;
+    const messages = packed === undefined ? request.messages : unpackBodies(packed);
     const results = broker.once(`send ${queue}`, requestId, () => broker.send(queue, messages));
     answer((writer) => encodeSendResponse(writer, results, omitSuccesses));
+  });
+}
+
+function unpackBodies({ bytes, lengths }: PackedBodies): HotNewMessage[] {
+  let from = 0;
+  return Array.from(lengths, (length) => {
+    const body = bytes.subarray(from, from + length);
+    from += length;
+    return { body, attributes: [] };
   });
 }
 

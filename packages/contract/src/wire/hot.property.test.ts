@@ -24,6 +24,7 @@ import {
   TombstoneResponseSchema,
 } from "../gen/kqueuey/v1/queue_pb.ts";
 import type { HotAttribute } from "./attributes.ts";
+import type { HotReceiptRun } from "./packed.ts";
 import {
   decodeExtendRequest,
   decodeReceiptResponse,
@@ -128,7 +129,7 @@ function plain(value: unknown): unknown {
   if (KQueueyError.is(value)) {
     return { code: value.code, message: value.message, details: { ...value.details } };
   }
-  if (value instanceof Uint8Array) return Array.from(value);
+  if (value instanceof Uint8Array || value instanceof Uint32Array) return Array.from(value);
   if (Array.isArray(value)) return value.map(plain);
   if (typeof value === "object" && value !== null) {
     return Object.fromEntries(
@@ -173,6 +174,7 @@ describe("send", () => {
         expectSame(SendRequestSchema, bytes, expected);
         const normal = {
           ...hot,
+          packed: undefined,
           messages: hot.messages.map((m) => ({
             ...m,
             body: typeof m.body === "string" ? utf8.encode(m.body) : m.body,
@@ -246,6 +248,7 @@ describe("receive", () => {
       waitMs: maybe(u32),
       maxBytes: maybe(u32),
       bodiesAsData: fc.boolean(),
+      packed: fc.boolean(),
       requestId: text,
     });
     fc.assert(
@@ -294,7 +297,7 @@ describe("receive", () => {
         const bytes = written(() => encodeReceiveResponse(writer, messages));
         expectSame(ReceiveResponseSchema, bytes, expected);
         const back = decodeReceiveResponse(toBinary(ReceiveResponseSchema, expected));
-        expect(plain(back)).toEqual(plain(messages));
+        expect(plain(back)).toEqual(plain({ messages, packed: undefined }));
       }),
     );
   });
@@ -304,7 +307,25 @@ describe("tombstone, extend, release", () => {
   const head = { queue: text, omitSuccesses: fc.boolean(), requestId: text };
 
   test("tombstone requests", () => {
-    const request = fc.record({ ...head, receiptHandles: fc.array(text, { maxLength: 8 }) });
+    const run = fc.record({
+      head: fc.uint8Array({ maxLength: 20 }),
+      parts: fc
+        .array(fc.uint8Array({ minLength: 8, maxLength: 8 }), { maxLength: 5 })
+        .map((parts) => Uint8Array.from(parts.flatMap((part) => [...part]))),
+      tail: fc.uint8Array({ maxLength: 20 }),
+    });
+    const request = fc.oneof(
+      fc.record({
+        ...head,
+        receiptHandles: fc.array(text, { maxLength: 8 }),
+        runs: fc.constant<HotReceiptRun[]>([]),
+      }),
+      fc.record({
+        ...head,
+        receiptHandles: fc.constant<string[]>([]),
+        runs: fc.array(run, { maxLength: 4 }),
+      }),
+    );
     fc.assert(
       fc.property(request, (hot) => {
         const expected = create(TombstoneRequestSchema, hot);

@@ -88,6 +88,21 @@ export class WireReader {
     throw malformed("a varint is longer than 10 bytes");
   }
 
+  /** Values of a repeated uint32, packed or one at a time, after those `before`. */
+  uint32s(before: Uint32Array): Uint32Array {
+    if (this.wireType !== 2) return appended(before, Uint32Array.of(this.uint32()));
+    const end = this.#length() + this.#at;
+    const outer = this.#end;
+    this.#end = end;
+    // Every value ends with a byte below 0x80.
+    let count = 0;
+    for (let at = this.#at; at < end; at++) if ((this.#bytes[at] ?? 0) < 0x80) count += 1;
+    const values = new Uint32Array(count);
+    for (let i = 0; this.#at < end; i++) values[i] = this.#varint32();
+    this.#end = outer;
+    return before.length === 0 ? values : appended(before, values);
+  }
+
   /** The bytes of a bytes field, sharing memory with the input. */
   data(): Uint8Array {
     const length = this.#length();
@@ -204,6 +219,13 @@ export class WireReader {
     }
     throw malformed("a varint is longer than 10 bytes");
   }
+}
+
+function appended(before: Uint32Array, values: Uint32Array): Uint32Array {
+  const all = new Uint32Array(before.length + values.length);
+  all.set(before);
+  all.set(values, before.length);
+  return all;
 }
 
 /** The one error of the decoders. */

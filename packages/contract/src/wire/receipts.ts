@@ -7,6 +7,7 @@ import {
   errorFromDraft,
   newErrorDetailDraft,
 } from "./error-detail.ts";
+import { decodeReceiptRun, encodeReceiptRun, type HotReceiptRun } from "./packed.ts";
 import { malformed, WireReader } from "./reader.ts";
 import type { WireWriter } from "./writer.ts";
 
@@ -14,6 +15,8 @@ import type { WireWriter } from "./writer.ts";
 export interface HotTombstoneRequest {
   readonly queue: string;
   readonly receiptHandles: readonly string[];
+  /** Instead of handles: receipts of packed answers. */
+  readonly runs: readonly HotReceiptRun[];
   readonly omitSuccesses: boolean;
   /** "" when there is none. */
   readonly requestId: string;
@@ -52,14 +55,23 @@ export type HotIndexedReceiptResult = HotReceiptResult & { readonly index: numbe
 export function encodeTombstoneRequest(writer: WireWriter, request: HotTombstoneRequest): void {
   writer.textFieldUnlessEmpty(1, request.queue);
   for (const receiptHandle of request.receiptHandles) writer.textField(2, receiptHandle);
+  for (const run of request.runs) encodeReceiptRun(writer, 4, run);
   encodeTail(writer, request);
 }
 
 /** Reads a TombstoneRequest from `start` on. Throws MALFORMED_REQUEST. */
 export function decodeTombstoneRequest(bytes: Uint8Array, start = 0): HotTombstoneRequest {
   const receiptHandles: string[] = [];
-  const head = decodeRequest(bytes, start, (reader) => receiptHandles.push(reader.text()));
-  return { ...head, receiptHandles };
+  const runs: HotReceiptRun[] = [];
+  const head = decodeRequest(bytes, start, (reader) => {
+    if (reader.field === 2) receiptHandles.push(reader.text());
+    else if (reader.field === 4) runs.push(decodeReceiptRun(reader));
+    else reader.skip();
+  });
+  if (runs.length > 0 && receiptHandles.length > 0) {
+    throw malformed("a tombstone has receipt_handles or runs, not both");
+  }
+  return { ...head, receiptHandles, runs };
 }
 
 /** Writes an ExtendRequest. */
@@ -78,6 +90,7 @@ export function encodeExtendRequest(writer: WireWriter, request: HotExtendReques
 export function decodeExtendRequest(bytes: Uint8Array, start = 0): HotExtendRequest {
   const entries: { receiptHandle: string; visibilityTimeoutMs: number | undefined }[] = [];
   const head = decodeRequest(bytes, start, (reader) => {
+    if (reader.field !== 2) return reader.skip();
     const { receiptHandle, number } = decodeEntry(reader);
     entries.push({ receiptHandle, visibilityTimeoutMs: number });
   });
@@ -100,6 +113,7 @@ export function encodeReleaseRequest(writer: WireWriter, request: HotReleaseRequ
 export function decodeReleaseRequest(bytes: Uint8Array, start = 0): HotReleaseRequest {
   const entries: { receiptHandle: string; delayMs: number }[] = [];
   const head = decodeRequest(bytes, start, (reader) => {
+    if (reader.field !== 2) return reader.skip();
     const { receiptHandle, number } = decodeEntry(reader);
     entries.push({ receiptHandle, delayMs: number ?? 0 });
   });
@@ -151,11 +165,11 @@ function encodeTail(writer: WireWriter, request: Head): void {
   writer.textFieldUnlessEmpty(15, request.requestId);
 }
 
-/** The three requests differ in field 2 alone. */
+/** The three requests have these fields in common; `onOther` is to read, or pass over, every other. */
 function decodeRequest(
   bytes: Uint8Array,
   start: number,
-  onEntry: (reader: WireReader) => void,
+  onOther: (reader: WireReader) => void,
 ): Head {
   const reader = new WireReader(bytes, start);
   let queue = "";
@@ -166,9 +180,6 @@ function decodeRequest(
       case 1:
         queue = reader.text();
         break;
-      case 2:
-        onEntry(reader);
-        break;
       case 3:
         omitSuccesses = reader.bool();
         break;
@@ -176,7 +187,7 @@ function decodeRequest(
         requestId = reader.text();
         break;
       default:
-        reader.skip();
+        onOther(reader);
     }
   }
   return { queue, omitSuccesses, requestId };

@@ -5,6 +5,7 @@ import {
   type HotAttribute,
   NO_ATTRIBUTES,
 } from "./attributes.ts";
+import { decodePackedMessages, type HotPackedMessages } from "./packed.ts";
 import { WireReader } from "./reader.ts";
 import type { WireWriter } from "./writer.ts";
 
@@ -20,6 +21,8 @@ export interface HotReceiveRequest {
   /** Absent: the limit. */
   readonly maxBytes?: number | undefined;
   readonly bodiesAsData: boolean;
+  /** The answer may come packed. */
+  readonly packed: boolean;
   /** "" when there is none. */
   readonly requestId: string;
 }
@@ -49,6 +52,7 @@ export function encodeReceiveRequest(writer: WireWriter, request: HotReceiveRequ
   if (request.waitMs !== undefined) writer.uintField(4, request.waitMs);
   if (request.maxBytes !== undefined) writer.uintField(5, request.maxBytes);
   writer.boolFieldUnlessFalse(6, request.bodiesAsData);
+  writer.boolFieldUnlessFalse(7, request.packed);
   writer.textFieldUnlessEmpty(15, request.requestId);
 }
 
@@ -61,6 +65,7 @@ export function decodeReceiveRequest(bytes: Uint8Array, start = 0): HotReceiveRe
   let waitMs: number | undefined;
   let maxBytes: number | undefined;
   let bodiesAsData = false;
+  let packed = false;
   let requestId = "";
   while (reader.next()) {
     switch (reader.field) {
@@ -82,6 +87,9 @@ export function decodeReceiveRequest(bytes: Uint8Array, start = 0): HotReceiveRe
       case 6:
         bodiesAsData = reader.bool();
         break;
+      case 7:
+        packed = reader.bool();
+        break;
       case 15:
         requestId = reader.text();
         break;
@@ -89,7 +97,8 @@ export function decodeReceiveRequest(bytes: Uint8Array, start = 0): HotReceiveRe
         reader.skip();
     }
   }
-  return { queue, maxMessages, visibilityTimeoutMs, waitMs, maxBytes, bodiesAsData, requestId };
+  const times = { visibilityTimeoutMs, waitMs };
+  return { queue, maxMessages, ...times, maxBytes, bodiesAsData, packed, requestId };
 }
 
 /** Writes a ReceiveResponse. Bodies go as data: the stream's clients ask for that. */
@@ -115,15 +124,23 @@ export function encodeReceiveResponse(
   }
 }
 
+/** A ReceiveResponse in the program: messages, or packed ones. */
+export interface HotReceiveResponse {
+  readonly messages: readonly HotReceivedMessage[];
+  readonly packed: HotPackedMessages | undefined;
+}
+
 /** Reads a ReceiveResponse from `start` on. Throws MALFORMED_REQUEST. */
-export function decodeReceiveResponse(bytes: Uint8Array, start = 0): HotReceivedMessage[] {
+export function decodeReceiveResponse(bytes: Uint8Array, start = 0): HotReceiveResponse {
   const reader = new WireReader(bytes, start);
   const messages: HotReceivedMessage[] = [];
+  let packed: HotPackedMessages | undefined;
   while (reader.next()) {
     if (reader.field === 1) messages.push(decodeReceivedMessage(reader));
+    else if (reader.field === 2) packed = decodePackedMessages(reader);
     else reader.skip();
   }
-  return messages;
+  return { messages, packed };
 }
 
 function decodeReceivedMessage(reader: WireReader): HotReceivedMessage {

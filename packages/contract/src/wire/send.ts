@@ -13,6 +13,7 @@ import {
   errorFromDraft,
   newErrorDetailDraft,
 } from "./error-detail.ts";
+import { checkPackedBodies, MESSAGE_ID_BYTES, type PackedBodies, uuidText } from "./packed.ts";
 import { malformed, WireReader } from "./reader.ts";
 import type { WireWriter } from "./writer.ts";
 
@@ -37,6 +38,8 @@ export interface HotNewMessageInput {
 export interface HotSendRequest {
   readonly queue: string;
   readonly messages: readonly HotNewMessage[];
+  /** Instead of messages: bodies alone. */
+  readonly packed: PackedBodies | undefined;
   readonly omitSuccesses: boolean;
   /** "" when there is none. */
   readonly requestId: string;
@@ -80,6 +83,31 @@ export function encodeSendRequest(
   writer.textFieldUnlessEmpty(15, request.requestId);
 }
 
+/** Writes a SendRequest of bodies alone. `bodyBytes`: of each, as UTF-8. */
+export function encodePackedSendRequest(
+  writer: WireWriter,
+  request: {
+    readonly queue: string;
+    readonly bodies: readonly (Uint8Array | string)[];
+    readonly bodyBytes: Uint32Array;
+    readonly omitSuccesses: boolean;
+    readonly requestId: string;
+  },
+): void {
+  const { bodies, bodyBytes } = request;
+  writer.textFieldUnlessEmpty(1, request.queue);
+  writer.boolFieldUnlessFalse(3, request.omitSuccesses);
+  let bytes = 0;
+  for (const length of bodyBytes) bytes += length;
+  writer.lengthField(4, bytes);
+  for (const body of bodies) {
+    if (typeof body === "string") writer.text(body);
+    else writer.raw(body);
+  }
+  writer.uint32sField(5, bodyBytes);
+  writer.textFieldUnlessEmpty(15, request.requestId);
+}
+
 /** Reads a SendRequest from `start` on. Throws MALFORMED_REQUEST. */
 export function decodeSendRequest(bytes: Uint8Array, start = 0): HotSendRequest {
   const reader = new WireReader(bytes, start);
@@ -87,6 +115,8 @@ export function decodeSendRequest(bytes: Uint8Array, start = 0): HotSendRequest 
   let queue = "";
   let omitSuccesses = false;
   let requestId = "";
+  let bytesOfBodies: Uint8Array | undefined;
+  let lengths: Uint32Array = NO_LENGTHS;
   while (reader.next()) {
     switch (reader.field) {
       case 1:
@@ -98,6 +128,12 @@ export function decodeSendRequest(bytes: Uint8Array, start = 0): HotSendRequest 
       case 3:
         omitSuccesses = reader.bool();
         break;
+      case 4:
+        bytesOfBodies = reader.data();
+        break;
+      case 5:
+        lengths = reader.uint32s(lengths);
+        break;
       case 15:
         requestId = reader.text();
         break;
@@ -105,7 +141,29 @@ export function decodeSendRequest(bytes: Uint8Array, start = 0): HotSendRequest 
         reader.skip();
     }
   }
-  return { queue, messages, omitSuccesses, requestId };
+  const packed = packedOf(bytesOfBodies, lengths);
+  if (packed !== undefined && messages.length > 0) {
+    throw malformed("a send has messages or bodies, not both");
+  }
+  return { queue, messages, packed, omitSuccesses, requestId };
+}
+
+/** Undefined when there are neither bodies nor lengths. Throws MALFORMED_REQUEST unless they fit each other. */
+export function packedOf(
+  bytes: Uint8Array | undefined,
+  lengths: Uint32Array,
+): PackedBodies | undefined {
+  if ((bytes === undefined || bytes.length === 0) && lengths.length === 0) return undefined;
+  return checkPackedBodies({ bytes: bytes ?? EMPTY, lengths });
+}
+
+/** Writes the SendResponse to bodies that were all stored; nothing at all when successes are omitted. */
+export function encodePackedSendResponse(
+  writer: WireWriter,
+  sent: { readonly firstSequence: number; readonly messageIds: Uint8Array },
+): void {
+  writer.uintField(2, sent.firstSequence);
+  writer.bytesField(3, sent.messageIds);
 }
 
 /** Writes a SendResponse; `omitSuccesses` as the request had it. */
@@ -135,9 +193,18 @@ export function encodeSendResponse(
 export function decodeSendResponse(bytes: Uint8Array, start = 0): HotIndexedSendResult[] {
   const reader = new WireReader(bytes, start);
   const results: HotIndexedSendResult[] = [];
+  let firstSequence: number | undefined;
+  let messageIds = EMPTY;
   while (reader.next()) {
     if (reader.field === 1) results.push(decodeSendResult(reader));
+    else if (reader.field === 2) firstSequence = reader.uint53();
+    else if (reader.field === 3) messageIds = reader.data();
     else reader.skip();
+  }
+  if (firstSequence === undefined) return results;
+  for (let index = 0; index * MESSAGE_ID_BYTES < messageIds.length; index++) {
+    const messageId = uuidText(messageIds, index * MESSAGE_ID_BYTES);
+    results.push({ ok: true, index, messageId, sequence: firstSequence + index });
   }
   return results;
 }
@@ -218,3 +285,4 @@ function decodeSendResult(reader: WireReader): HotIndexedSendResult {
 }
 
 const EMPTY: Uint8Array = new Uint8Array(0);
+const NO_LENGTHS: Uint32Array = new Uint32Array(0);

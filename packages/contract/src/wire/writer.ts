@@ -101,6 +101,37 @@ export class WireWriter {
     this.#at += bytes.length;
   }
 
+  /** A packed repeated uint32, unless there is none. */
+  uint32sField(field: number, values: Uint32Array): void {
+    if (values.length === 0) return;
+    const mark = this.begin(field, values.length);
+    this.reserve(values.length * 5);
+    const bytes = this.#bytes;
+    let at = this.#at;
+    for (const value of values) {
+      let rest = value;
+      while (rest >= 0x80) {
+        bytes[at++] = (rest & 0x7f) | 0x80;
+        rest >>>= 7;
+      }
+      bytes[at++] = rest;
+    }
+    this.#at = at;
+    this.end(mark);
+  }
+
+  /** Begins a bytes field of a known length; exactly so many bytes must follow. */
+  lengthField(field: number, length: number): void {
+    this.u8((field << 3) | LENGTH_DELIMITED);
+    this.varint(length);
+    this.reserve(length);
+  }
+
+  /** The text alone, as UTF-8. */
+  text(text: string): void {
+    this.#text(text);
+  }
+
   /** A numeric field, even when 0 (explicit presence). `field` is 1 … 15, `value` 0 … 2^53 - 1. */
   uintField(field: number, value: number): void {
     this.u8((field << 3) | VARINT);

@@ -1,10 +1,22 @@
 /** A grant as the APIs see it: messages with their receipts, and what to do when nobody gets to see them. */
 import type { ClusterTimeMs, Crc32, GroupId } from "@kqueuey/base";
+import { decodeUtf8 } from "@kqueuey/base";
 import { KQueueyError } from "@kqueuey/contract";
-import type { GrantedOutcome, QueueId, Sequence } from "@kqueuey/queue";
-import { decodeBodyRecord, messageId, queueId, sequence } from "@kqueuey/queue";
+import type { GrantedOutcome, PlainRecord, QueueId, Sequence } from "@kqueuey/queue";
+import {
+  decodeBodyRecord,
+  isWholeBodyRecord,
+  MESSAGE_ID_BYTES,
+  messageId,
+  messageIdRun,
+  PLAIN_SENDER_START,
+  queueId,
+  readPlainRecord,
+  sequence,
+  writeMessageId,
+} from "@kqueuey/queue";
 import { type Granted, isFreshGrant } from "@kqueuey/replica";
-import type { Delivery, ReceivedMessage } from "../broker.ts";
+import type { Delivery, PackedMessages, ReceivedMessage } from "../broker.ts";
 import type { Receipts } from "./receipts.ts";
 
 export interface DeliveryContext {
@@ -19,23 +31,145 @@ export interface DeliveryContext {
   undo(grant: GrantedOutcome): void;
 }
 
-/** Throws INTERNAL when a body is not what its sender's node wrote. */
+/** `packed` and `messages` throw INTERNAL when a body is not what its sender's node wrote. */
 export function makeDelivery(granted: Granted, context: DeliveryContext): Delivery {
-  const { grant } = granted;
-  const messages = readMessages(granted, context);
-  let settled = false;
-  return {
-    messages,
-    stillFresh: () => isFreshGrant(grant, context.clusterNow()),
-    written: () => {
-      settled = true;
-    },
-    undelivered: () => {
-      if (settled || grant.count === 0) return;
-      settled = true;
-      context.undo(grant);
-    },
+  return new GrantDelivery(granted, context);
+}
+
+class GrantDelivery implements Delivery {
+  readonly #granted: Granted;
+  readonly #context: DeliveryContext;
+  #messages: readonly ReceivedMessage[] | undefined;
+  #settled = false;
+
+  constructor(granted: Granted, context: DeliveryContext) {
+    this.#granted = granted;
+    this.#context = context;
+  }
+
+  get count(): number {
+    return this.#granted.grant.count;
+  }
+
+  get messages(): readonly ReceivedMessage[] {
+    this.#messages ??= readMessages(this.#granted, this.#context);
+    return this.#messages;
+  }
+
+  packed(): PackedMessages | undefined {
+    return packMessages(this.#granted, this.#context);
+  }
+
+  stillFresh(): boolean {
+    return isFreshGrant(this.#granted.grant, this.#context.clusterNow());
+  }
+
+  written(): void {
+    this.#settled = true;
+  }
+
+  undelivered(): void {
+    const { grant } = this.#granted;
+    if (this.#settled || grant.count === 0) return;
+    this.#settled = true;
+    this.#context.undo(grant);
+  }
+}
+
+/** Undefined unless every record is a body alone, of one sender, and the grant is whole and new. */
+function packMessages(
+  { grant, records }: Granted,
+  context: DeliveryContext,
+): PackedMessages | undefined {
+  const { count } = grant;
+  if (count === 0 || grant.replayed || grant.originQueues !== undefined) return undefined;
+  const columns = {
+    bodyLengths: new Uint32Array(count),
+    bodyStarts: new Uint32Array(count),
+    sentAt: new Float64Array(count),
   };
+  let senderEnd = 0;
+  let bodyBytes = 0;
+  const first = records[0];
+  for (let i = 0; i < count; i++) {
+    const bytes = records[i];
+    if (bytes === undefined || !isWholeBodyRecord(bytes, context.crc32)) {
+      throw new KQueueyError("INTERNAL", "a message body is damaged");
+    }
+    if (!readPlainRecord(bytes, plain)) return undefined;
+    if (i === 0) senderEnd = plain.senderEnd;
+    else if (plain.senderEnd !== senderEnd || !sameSender(bytes, first, senderEnd))
+      return undefined;
+    columns.bodyStarts[i] = plain.bodyStart;
+    columns.bodyLengths[i] = bytes.length - plain.bodyStart;
+    columns.sentAt[i] = plain.sentAtMs;
+    bodyBytes += bytes.length - plain.bodyStart;
+  }
+  const sent = relativeTo(columns.sentAt, count);
+  const received = relativeTo(grant.firstReceived, count);
+  const sender = decodeUtf8(first?.subarray(PLAIN_SENDER_START, senderEnd) ?? NOTHING);
+  if (sent === undefined || received === undefined || sender === undefined) return undefined;
+  const now = context.clusterNow() ?? grant.nowMs;
+  const run = { first: sequence(grant.sequences[0] ?? 0), count };
+  return {
+    bodyLengths: columns.bodyLengths,
+    bodyBytes,
+    records,
+    bodyStarts: columns.bodyStarts,
+    messageIds: isRun(grant)
+      ? messageIdRun(context.secret, grant.queueId, run)
+      : messageIds(grant, context.secret),
+    receipts: context.receipts.pack(context.group, grant),
+    fencingToken: grant.tokens[0] ?? 0,
+    sender,
+    sentAtMs: sent.base,
+    sentAfterMs: sent.after,
+    firstReceivedAtMs: received.base,
+    firstReceivedAfterMs: received.after,
+    receiveCounts: grant.receiveCounts.subarray(0, count),
+    leaseRemainingMs: Math.max(0, (grant.deadlines[0] ?? 0) - now),
+  };
+}
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+/** Read into again and again, and never held. */
+const plain: PlainRecord = { sentAtMs: 0, senderEnd: 0, bodyStart: 0 };
+
+function sameSender(bytes: Uint8Array, first: Uint8Array | undefined, end: number): boolean {
+  for (let at = PLAIN_SENDER_START; at < end; at++) if (bytes[at] !== first?.[at]) return false;
+  return true;
+}
+
+function isRun(grant: GrantedOutcome): boolean {
+  const first = grant.sequences[0] ?? 0;
+  return grant.sequences[grant.count - 1] === first + grant.count - 1;
+}
+
+function messageIds(grant: GrantedOutcome, secret: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(grant.count * MESSAGE_ID_BYTES);
+  for (let i = 0; i < grant.count; i++) {
+    const to = { sequence: grant.sequences[i] ?? 0, bytes, at: i * MESSAGE_ID_BYTES };
+    writeMessageId(secret, grant.queueId, to);
+  }
+  return bytes;
+}
+
+/** Times as their least and what to add; undefined when they are too far apart for 32 bits. */
+function relativeTo(
+  times: Float64Array,
+  count: number,
+): { readonly base: number; readonly after: Uint32Array } | undefined {
+  let base = Number.POSITIVE_INFINITY;
+  let last = 0;
+  for (let i = 0; i < count; i++) {
+    const time = times[i] ?? 0;
+    if (time < base) base = time;
+    if (time > last) last = time;
+  }
+  if (last - base > 0xffff_ffff) return undefined;
+  const after = new Uint32Array(count);
+  for (let i = 0; i < count; i++) after[i] = (times[i] ?? 0) - base;
+  return { base, after };
 }
 
 function readMessages(granted: Granted, context: DeliveryContext): ReceivedMessage[] {

@@ -5,6 +5,7 @@ import { KQueueyError } from "@kqueuey/contract";
 import type {
   GrantedOutcome,
   LeaseReference,
+  LeaseRun,
   Outcome,
   QueueAttributes,
   Receipt,
@@ -13,6 +14,8 @@ import type {
 } from "@kqueuey/queue";
 import {
   encodeExtend,
+  encodePackedSend,
+  encodePackedTombstone,
   encodeReceive,
   encodeRelease,
   encodeSend,
@@ -20,7 +23,9 @@ import {
   encodeUndelivered,
   fencingToken,
   messageId,
+  messageIdRun,
   NO_REQUEST_ID,
+  RECEIPT_PART_BYTES,
   SETTLED,
   sequence,
 } from "@kqueuey/queue";
@@ -31,11 +36,15 @@ import type {
   ClusterStatus,
   Delivery,
   NewMessage,
+  PackedBodies,
+  PackedSent,
   QueueDescription,
   ReceiptResult,
+  ReceiptRun,
   ReceiveOptions,
   SendResult,
 } from "../broker.ts";
+import { unpackBodies } from "../broker.ts";
 import { callEngine, refusalError, unexpected } from "./calls.ts";
 import { makeDelivery } from "./delivery.ts";
 import { CATALOGUE, Directory, type QueuePlace } from "./directory.ts";
@@ -146,6 +155,39 @@ export class EngineBroker implements Broker {
     });
   }
 
+  async sendPacked(
+    context: CallContext,
+    queue: string,
+    bodies: PackedBodies,
+  ): Promise<PackedSent | readonly SendResult[]> {
+    const secret = this.#secretOrThrow().bytes;
+    return this.#onQueue(context, queue, async (place) => {
+      const { lengths } = bodies;
+      const attributes = await this.#directory.attributes(queue, place, context.signal);
+      for (const length of lengths) {
+        if (length > attributes.maximumMessageBytes) {
+          return this.send(context, queue, unpackBodies(bodies));
+        }
+      }
+      const requestId = this.#ids.make({ ...callOf(context), action: "send", queue });
+      const command = {
+        requestId,
+        queueId: place.queueId,
+        bodies: bodies.bytes,
+        lengths,
+        sentAtMs: this.#options.wallMs(),
+        sender: context.principal,
+      };
+      const writer = new ByteWriter(64 + bodies.bytes.length + lengths.length * 64);
+      encodePackedSend(writer, command, this.#options.crc32);
+      const outcome = await this.#command(context, place, { queue, command: writer.view() });
+      if (outcome.kind !== "sent") throw new KQueueyError("INTERNAL", "send went wrong");
+      const { firstSequence, count, queueId } = outcome;
+      const run = { first: firstSequence, count };
+      return { firstSequence, count, messageIds: () => messageIdRun(secret, queueId, run) };
+    });
+  }
+
   async receive(context: CallContext, queue: string, options: ReceiveOptions): Promise<Delivery> {
     const { bytes: secret, receipts } = this.#secretOrThrow();
     return this.#onQueue(context, queue, async (place) => {
@@ -191,6 +233,49 @@ export class EngineBroker implements Broker {
       handles: receiptHandles,
       encode: (writer, command) => encodeTombstone(writer, command),
     });
+  }
+
+  tombstoneRuns(
+    context: CallContext,
+    queue: string,
+    runs: readonly ReceiptRun[],
+  ): Promise<readonly ReceiptResult[]> {
+    const { receipts } = this.#secretOrThrow();
+    return this.#onQueue(context, queue, async (place) => {
+      const read = runs.map((run) => receipts.readRun(run, place.queueId));
+      const good: LeaseRun[] = [];
+      read.forEach((grantFirst, at) => {
+        const parts = runs[at]?.parts;
+        if (typeof grantFirst === "number" && parts !== undefined) good.push({ grantFirst, parts });
+      });
+      const settled =
+        good.length === 0 ? undefined : await this.#tombstoneGood(context, queue, { place, good });
+      const results: ReceiptResult[] = [];
+      let ordinal = 0;
+      read.forEach((grantFirst, at) => {
+        const count = (runs[at]?.parts.length ?? 0) / RECEIPT_PART_BYTES;
+        for (let i = 0; i < count; i++) {
+          if (typeof grantFirst !== "number") results.push({ ok: false, error: grantFirst });
+          else if (settled !== undefined) results.push(receiptResult(settled, ordinal++));
+        }
+      });
+      return results;
+    });
+  }
+
+  async #tombstoneGood(
+    context: CallContext,
+    queue: string,
+    { place, good }: { readonly place: QueuePlace; readonly good: readonly LeaseRun[] },
+  ): Promise<SettledOutcome> {
+    const requestId = this.#ids.make({ ...callOf(context), action: "tombstone", queue });
+    let bytes = 64;
+    for (const { parts } of good) bytes += parts.length * 2;
+    const writer = new ByteWriter(bytes);
+    encodePackedTombstone(writer, { requestId, queueId: place.queueId, runs: good });
+    const outcome = await this.#command(context, place, { queue, command: writer.view() });
+    if (outcome.kind !== "settled") throw new KQueueyError("INTERNAL", "settling went wrong");
+    return outcome;
   }
 
   extend(
@@ -382,9 +467,9 @@ function sizeOf(messages: readonly SendMessage[]): number {
 function receiptResult(outcome: SettledOutcome, ordinal: number): ReceiptResult {
   switch (outcome.results[ordinal] ?? SETTLED.stale) {
     case SETTLED.ok:
-      return { ok: true, effective: true };
+      return EFFECTIVE;
     case SETTLED.gone:
-      return { ok: true, effective: false, reason: "gone" };
+      return GONE;
     case SETTLED.tooLong:
       return {
         ok: false,
@@ -394,6 +479,10 @@ function receiptResult(outcome: SettledOutcome, ordinal: number): ReceiptResult 
         ),
       };
     default:
-      return { ok: true, effective: false, reason: "stale" };
+      return STALE;
   }
 }
+
+const EFFECTIVE: ReceiptResult = Object.freeze({ ok: true, effective: true });
+const GONE: ReceiptResult = Object.freeze({ ok: true, effective: false, reason: "gone" });
+const STALE: ReceiptResult = Object.freeze({ ok: true, effective: false, reason: "stale" });

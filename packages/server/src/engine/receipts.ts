@@ -2,8 +2,23 @@
 import { createHmac } from "node:crypto";
 import { equalBytes, type GroupId } from "@kqueuey/base";
 import { KQueueyError } from "@kqueuey/contract";
-import type { Base64Url, GrantedOutcome, Mac, QueueId, Receipt } from "@kqueuey/queue";
-import { decodeReceipt, encodeGrantReceipts, fencingToken, grantMac } from "@kqueuey/queue";
+import type {
+  Base64Url,
+  FencingToken,
+  GrantedOutcome,
+  Mac,
+  QueueId,
+  Receipt,
+} from "@kqueuey/queue";
+import {
+  decodeReceipt,
+  decodeReceiptRun,
+  encodeGrantReceipts,
+  fencingToken,
+  grantMac,
+  packReceipts,
+} from "@kqueuey/queue";
+import type { ReceiptRun } from "../broker.ts";
 
 /** The part of a MAC that receipts carry. */
 const MAC_BYTES = 16;
@@ -49,6 +64,23 @@ export class Receipts {
     const whole = { group, queueId: grant.queueId, grantFirst, grantCount: grant.grantCount };
     const mac = grantMac(whole, this.#mac);
     return encodeGrantReceipts(whole, grant, { mac16: mac, base64: BASE64 });
+  }
+
+  /** The receipts of a whole grant, in columns. */
+  pack(group: GroupId, grant: GrantedOutcome): ReceiptRun {
+    const grantFirst = fencingToken(grant.grantFirst);
+    const whole = { group, queueId: grant.queueId, grantFirst, grantCount: grant.grantCount };
+    return { ...packReceipts(whole, grant), tail: grantMac(whole, this.#mac) };
+  }
+
+  /** The first token of a run's grant, or RECEIPT_INVALID when this cluster did not make it for this queue. */
+  readRun(run: ReceiptRun, queueId: QueueId): FencingToken | KQueueyError {
+    const result = decodeReceiptRun(run, this.#mac);
+    if (result.ok && result.grant.queueId === queueId) return result.grant.grantFirst;
+    return new KQueueyError(
+      "RECEIPT_INVALID",
+      "a run of receipts was not made by this cluster for this queue: pass its parts exactly as received",
+    );
   }
 
   /** What the handle names, or RECEIPT_INVALID when this cluster did not make it for this queue. */

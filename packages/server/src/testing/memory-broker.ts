@@ -4,20 +4,23 @@
  * request ids, undelivered grants) in the plainest form, under a clock that the test gives.
  */
 import { encodeUtf8 } from "@kqueuey/base";
-import { KQueueyError } from "@kqueuey/contract";
+import { KQueueyError, RECEIPT_PART_BYTES } from "@kqueuey/contract";
 import type {
   Broker,
   CallContext,
   ClusterStatus,
   Delivery,
   NewMessage,
+  PackedBodies,
   QueueAttributeChanges,
   QueueAttributes,
   QueueDescription,
   ReceiptResult,
+  ReceiptRun,
   ReceiveOptions,
   SendResult,
 } from "../broker.ts";
+import { unpackBodies } from "../broker.ts";
 import { type MemoryGrant, MemoryQueue, receivedMessageOf } from "./memory-queue.ts";
 import type { TimerClock } from "./timer-clock.ts";
 
@@ -214,6 +217,31 @@ export class MemoryBroker implements Broker {
     return this.#wait(context.signal, { queue, options, requestKey: key }, waitMs);
   }
 
+  sendPacked(
+    context: CallContext,
+    queueName: string,
+    bodies: PackedBodies,
+  ): Promise<readonly SendResult[]> {
+    return this.send(context, queueName, unpackBodies(bodies));
+  }
+
+  /** This broker packs no deliveries, so no run is its own. */
+  async tombstoneRuns(
+    _context: CallContext,
+    queueName: string,
+    runs: readonly ReceiptRun[],
+  ): Promise<readonly ReceiptResult[]> {
+    this.#check();
+    this.#queue(queueName);
+    const error = new KQueueyError("RECEIPT_INVALID", "not a run of receipts of this broker");
+    return runs.flatMap(({ parts }) =>
+      Array.from(
+        { length: parts.length / RECEIPT_PART_BYTES },
+        () => ({ ok: false, error }) as const,
+      ),
+    );
+  }
+
   async tombstone(
     _context: CallContext,
     queueName: string,
@@ -305,9 +333,11 @@ export class MemoryBroker implements Broker {
     const grantedAtMs = this.#clock.nowMs();
     let settled = false;
     return {
+      count: grants.length,
       messages: grants.map((grant) =>
         receivedMessageOf(grantedAtMs, grant, receiptOf(queue, grant)),
       ),
+      packed: () => undefined,
       stillFresh: () =>
         grants.every(
           ({ leaseMs, message }) =>

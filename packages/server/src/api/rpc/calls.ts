@@ -18,6 +18,7 @@ import {
   KQueueyError,
   parseQueueName,
   QUEUE_NAME_LENGTH_MAX,
+  RECEIPT_PART_BYTES,
   RELAXED_LIMITS,
   REQUEST_ID_BYTES,
 } from "@kqueuey/contract";
@@ -26,12 +27,15 @@ import type {
   CallContext,
   Delivery,
   NewMessage,
+  PackedBodies,
+  PackedSent,
   QueueAttributeChanges,
   QueueDescription,
   ReceiptResult,
   ReceiveOptions,
   SendResult,
 } from "../../broker.ts";
+import { unpackBodies } from "../../broker.ts";
 import { describeWrongMessage } from "./check-message.ts";
 
 /** Who calls; a carrier makes one for each call. */
@@ -112,7 +116,7 @@ function bytesOf(messages: readonly NewMessage[]): number {
 export async function send(
   broker: Broker,
   caller: Caller,
-  request: HotSendRequest,
+  request: Pick<HotSendRequest, "queue" | "messages" | "requestId">,
 ): Promise<readonly SendResult[]> {
   const { queue, messages } = request;
   const context = contextFor(caller, queue, request.requestId);
@@ -130,6 +134,23 @@ export async function send(
     (message) => describeWrongMessage(message, LIMITS),
     (valid) => broker.send(context, queue, valid),
   );
+}
+
+/** Stores bodies alone: the fast way when all are right, `send` when not. */
+export async function sendPacked(
+  broker: Broker,
+  caller: Caller,
+  request: { readonly queue: string; readonly packed: PackedBodies; readonly requestId: string },
+): Promise<PackedSent | readonly SendResult[]> {
+  const { queue, packed, requestId } = request;
+  let empty = false;
+  for (const length of packed.lengths) if (length === 0) empty = true;
+  if (empty || packed.bytes.length > LIMITS.batchBytes.max) {
+    return send(broker, caller, { queue, messages: unpackBodies(packed), requestId });
+  }
+  const context = contextFor(caller, queue, requestId);
+  checkBatchCount(packed.lengths.length);
+  return broker.sendPacked(context, queue, packed);
 }
 
 /** Leases messages; the caller settles the delivery. */
@@ -163,10 +184,16 @@ export async function tombstone(
   caller: Caller,
   request: HotTombstoneRequest,
 ): Promise<readonly ReceiptResult[]> {
-  const { queue, receiptHandles } = request;
+  const { queue, receiptHandles, runs } = request;
   const context = contextFor(caller, queue, request.requestId);
-  checkBatchCount(receiptHandles.length);
-  return broker.tombstone(context, queue, receiptHandles);
+  if (runs.length === 0) {
+    checkBatchCount(receiptHandles.length);
+    return broker.tombstone(context, queue, receiptHandles);
+  }
+  let count = 0;
+  for (const { parts } of runs) count += parts.length / RECEIPT_PART_BYTES;
+  checkBatchCount(count);
+  return broker.tombstoneRuns(context, queue, runs);
 }
 
 /** Moves deadlines; results in the order of the entries. */

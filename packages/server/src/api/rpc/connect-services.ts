@@ -11,6 +11,7 @@ import {
   fromExtendEntries,
   fromReceiveRequest,
   fromSendRequest,
+  fromTombstoneRequest,
   toReceiptResults,
   toReceivedMessage,
   toSendResults,
@@ -102,10 +103,8 @@ function messageMethods(broker: Broker, run: Run): Omit<QueueMethods, Administra
       }),
     tombstone: (request, context) =>
       run(context, async (caller) => {
-        const { queue, receiptHandles, omitSuccesses, requestId } = request;
-        const call = { queue, receiptHandles, omitSuccesses, requestId };
-        const results = await tombstone(broker, caller, call);
-        return { results: toReceiptResults(results, omitSuccesses) };
+        const results = await tombstone(broker, caller, fromTombstoneRequest(request));
+        return { results: toReceiptResults(results, request.omitSuccesses) };
       }),
     extend: (request, context) =>
       run(context, async (caller) => {

@@ -18,6 +18,8 @@ import {
   decodeReleaseRequest,
   decodeSendRequest,
   decodeTombstoneRequest,
+  encodePackedMessages,
+  encodePackedSendResponse,
   encodeReceiptResponse,
   encodeReceiveResponse,
   encodeSendResponse,
@@ -31,10 +33,10 @@ import {
   StatusRequestSchema,
   StatusResponseSchema,
 } from "@kqueuey/contract";
-import type { Broker, Delivery } from "../../broker.ts";
+import type { Broker, Delivery, PackedMessages } from "../../broker.ts";
 import { createAdministration } from "./administration.ts";
 import type { Caller } from "./calls.ts";
-import { extend, receive, release, send, tombstone } from "./calls.ts";
+import { extend, receive, release, send, sendPacked, tombstone } from "./calls.ts";
 
 /** What a call came to. */
 export interface StreamAnswer {
@@ -62,13 +64,28 @@ function hotCalls(broker: Broker): Readonly<Record<HotMethod, StreamCall>> {
   return {
     async send(caller, frame) {
       const request = decodeSendRequest(frame.bytes, frame.payloadStart);
-      const results = await send(broker, caller, request);
-      return answer((writer) => encodeSendResponse(writer, results, request.omitSuccesses));
+      const { queue, packed, requestId, omitSuccesses } = request;
+      const results =
+        packed === undefined
+          ? await send(broker, caller, request)
+          : await sendPacked(broker, caller, { queue, packed, requestId });
+      if ("count" in results) {
+        if (omitSuccesses) return answer(nothing);
+        const { firstSequence } = results;
+        const messageIds = results.messageIds();
+        return answer((writer) => encodePackedSendResponse(writer, { firstSequence, messageIds }));
+      }
+      return answer((writer) => encodeSendResponse(writer, results, omitSuccesses));
     },
     async receive(caller, frame) {
       const request = decodeReceiveRequest(frame.bytes, frame.payloadStart);
       const delivery = await receive(broker, caller, request);
-      return { encode: (writer) => encodeReceiveResponse(writer, delivery.messages), delivery };
+      const packed = request.packed ? delivery.packed() : undefined;
+      if (packed !== undefined) {
+        return { encode: (writer) => encodePacked(writer, packed), delivery };
+      }
+      const { messages } = delivery;
+      return { encode: (writer) => encodeReceiveResponse(writer, messages), delivery };
     },
     async tombstone(caller, frame) {
       const request = decodeTombstoneRequest(frame.bytes, frame.payloadStart);
@@ -87,6 +104,21 @@ function hotCalls(broker: Broker): Readonly<Record<HotMethod, StreamCall>> {
     },
   };
 }
+
+function nothing(): void {}
+
+function encodePacked(writer: WireWriter, packed: PackedMessages): void {
+  const { records, bodyStarts } = packed;
+  encodePackedMessages(writer, 2, {
+    ...packed,
+    writeBodies: (into) => {
+      for (let i = 0; i < records.length; i++)
+        into.raw(records[i]?.subarray(bodyStarts[i]) ?? NONE);
+    },
+  });
+}
+
+const NONE: Uint8Array = new Uint8Array(0);
 
 function administrativeCalls(
   broker: Broker,

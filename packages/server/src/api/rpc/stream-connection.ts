@@ -296,7 +296,7 @@ export class StreamConnection {
       delivery.undelivered();
       return;
     }
-    if (delivery.messages.length > 0) {
+    if (delivery.count > 0) {
       if (this.#socket.bufferedBytes > this.#context.limits.sendBufferBytesMax) {
         delivery.undelivered();
         const text = "answers wait that this connection has not taken; read faster";

@@ -106,7 +106,8 @@ class TestClient {
   }
 
   receive(requestId: number, more: Partial<HotReceiveRequest> = {}): void {
-    const request = { queue: "q", maxMessages: 10, bodiesAsData: true, requestId: "", ...more };
+    const plain = { queue: "q", maxMessages: 10, bodiesAsData: true, packed: false, requestId: "" };
+    const request = { ...plain, ...more };
     this.request(requestId, METHOD.receive, (w) => encodeReceiveRequest(w, request));
   }
 
@@ -116,10 +117,10 @@ class TestClient {
     this.request(requestId, METHOD.send, (w) => encodeSendRequest(w, request));
   }
 
-  async received(): Promise<HotReceivedMessage[]> {
+  async received(): Promise<readonly HotReceivedMessage[]> {
     const frame = await this.next();
     expect(frame.kind).toBe(FRAME_KIND.response);
-    return decodeReceiveResponse(frame.bytes, frame.payloadStart);
+    return decodeReceiveResponse(frame.bytes, frame.payloadStart).messages;
   }
 }
 
@@ -232,7 +233,7 @@ describe("calls", () => {
       encodeReleaseRequest(w, { ...about, entries: [{ receiptHandle: handle, delayMs: 0 }] }),
     );
     client.request(5, METHOD.tombstone, (w) =>
-      encodeTombstoneRequest(w, { ...about, receiptHandles: handles }),
+      encodeTombstoneRequest(w, { ...about, receiptHandles: handles, runs: [] }),
     );
     const outcomes: unknown[] = [];
     for (let i = 0; i < 3; i++) {

@@ -15,6 +15,7 @@ import type {
   HotNewMessage,
   HotReceiveRequest,
   HotSendRequest,
+  HotTombstoneRequest,
   MessageAttributeSchema,
   NewMessage as NewMessageMessage,
   QueueAttributesSchema,
@@ -25,8 +26,9 @@ import type {
   SendResultSchema,
   SetQueueAttributesRequest,
   StatusResponseSchema,
+  TombstoneRequest,
 } from "@kqueuey/contract";
-import { errorToDetail, KQueueyError } from "@kqueuey/contract";
+import { checkReceiptParts, errorToDetail, KQueueyError, packedOf } from "@kqueuey/contract";
 import type {
   ClusterStatus,
   QueueAttributeChanges,
@@ -36,13 +38,20 @@ import type {
   ReceivedMessage,
   SendResult,
 } from "../../broker.ts";
+import { unpackBodies } from "../../broker.ts";
 
 const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** A SendRequest in the plain shape. */
 export function fromSendRequest(request: SendRequest): HotSendRequest {
   const { queue, omitSuccesses, requestId } = request;
-  return { queue, messages: request.messages.map(fromNewMessage), omitSuccesses, requestId };
+  const packed = packedOf(request.bodies, Uint32Array.from(request.bodyLengths));
+  if (packed !== undefined && request.messages.length > 0) {
+    throw new KQueueyError("MALFORMED_REQUEST", "a send has messages or bodies, not both");
+  }
+  const messages =
+    packed === undefined ? request.messages.map(fromNewMessage) : unpackBodies(packed);
+  return { queue, messages, packed: undefined, omitSuccesses, requestId };
 }
 
 function fromNewMessage(message: NewMessageMessage): HotNewMessage {
@@ -79,8 +88,20 @@ function fromAttribute(attribute: AttributeMessage): HotAttribute {
 /** A ReceiveRequest in the plain shape. */
 export function fromReceiveRequest(request: ReceiveRequest): HotReceiveRequest {
   const { queue, maxMessages, visibilityTimeoutMs, waitMs, maxBytes } = request;
-  const { bodiesAsData, requestId } = request;
-  return { queue, maxMessages, visibilityTimeoutMs, waitMs, maxBytes, bodiesAsData, requestId };
+  const { bodiesAsData, packed, requestId } = request;
+  const times = { visibilityTimeoutMs, waitMs };
+  return { queue, maxMessages, ...times, maxBytes, bodiesAsData, packed, requestId };
+}
+
+/** A TombstoneRequest in the plain shape. Throws MALFORMED_REQUEST. */
+export function fromTombstoneRequest(request: TombstoneRequest): HotTombstoneRequest {
+  const { queue, receiptHandles, runs, omitSuccesses, requestId } = request;
+  for (const { parts } of runs) checkReceiptParts(parts);
+  if (runs.length > 0 && receiptHandles.length > 0) {
+    const text = "a tombstone has receipt_handles or runs, not both";
+    throw new KQueueyError("MALFORMED_REQUEST", text);
+  }
+  return { queue, receiptHandles, runs, omitSuccesses, requestId };
 }
 
 /** The entries of an ExtendRequest in the plain shape. */

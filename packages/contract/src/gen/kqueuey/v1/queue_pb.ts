@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file kqueuey/v1/queue.proto.
  */
 export const file_kqueuey_v1_queue: GenFile = /*@__PURE__*/
-  fileDesc("ChZrcXVldWV5L3YxL3F1ZXVlLnByb3RvEgprcXVldWV5LnYxIjUKCkRlYWRMZXR0ZXISDQoFcXVldWUYASABKAkSGAoQbWF4aW11bV9yZWNlaXZlcxgCIAEoDSLRAgoPUXVldWVBdHRyaWJ1dGVzEiIKFXZpc2liaWxpdHlfdGltZW91dF9tcxgBIAEoDUgAiAEBEhUKCGRlbGF5X21zGAIgASgNSAGIAQESGQoMcmV0ZW50aW9uX21zGAMgASgNSAKIAQESIgoVbWF4aW11bV9tZXNzYWdlX2J5dGVzGAQgASgNSAOIAQESHAoPcmVjZWl2ZV93YWl0X21zGAUgASgNSASIAQESMAoLZGVhZF9sZXR0ZXIYBiABKAsyFi5rcXVldWV5LnYxLkRlYWRMZXR0ZXJIBYgBAUIYChZfdmlzaWJpbGl0eV90aW1lb3V0X21zQgsKCV9kZWxheV9tc0IPCg1fcmV0ZW50aW9uX21zQhgKFl9tYXhpbXVtX21lc3NhZ2VfYnl0ZXNCEgoQX3JlY2VpdmVfd2FpdF9tc0IOCgxfZGVhZF9sZXR0ZXIizQEKEkNyZWF0ZVF1ZXVlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIvCgphdHRyaWJ1dGVzGAIgASgLMhsua3F1ZXVleS52MS5RdWV1ZUF0dHJpYnV0ZXMSNgoEdGFncxgDIAMoCzIoLmtxdWV1ZXkudjEuQ3JlYXRlUXVldWVSZXF1ZXN0LlRhZ3NFbnRyeRISCgpyZXF1ZXN0X2lkGA8gASgJGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIiYKE0NyZWF0ZVF1ZXVlUmVzcG9uc2USDwoHY3JlYXRlZBgBIAEoCCIlChREZXNjcmliZVF1ZXVlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCSKlAgoVRGVzY3JpYmVRdWV1ZVJlc3BvbnNlEg0KBXF1ZXVlGAEgASgJEi8KCmF0dHJpYnV0ZXMYAiABKAsyGy5rcXVldWV5LnYxLlF1ZXVlQXR0cmlidXRlcxI5CgR0YWdzGAMgAygLMisua3F1ZXVleS52MS5EZXNjcmliZVF1ZXVlUmVzcG9uc2UuVGFnc0VudHJ5EhEKCWF2YWlsYWJsZRgEIAEoDRIRCglpbl9mbGlnaHQYBSABKA0SDwoHZGVsYXllZBgGIAEoDRIVCg1jcmVhdGVkX2F0X21zGAcgASgEEhYKDm1vZGlmaWVkX2F0X21zGAggASgEGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkEKEUxpc3RRdWV1ZXNSZXF1ZXN0Eg4KBnByZWZpeBgBIAEoCRINCgVhZnRlchgCIAEoCRINCgVsaW1pdBgDIAEoDSJMChJMaXN0UXVldWVzUmVzcG9uc2USDgoGcXVldWVzGAEgAygJEhcKCm5leHRfYWZ0ZXIYAiABKAlIAIgBAUINCgtfbmV4dF9hZnRlciKLAQoZU2V0UXVldWVBdHRyaWJ1dGVzUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIvCgphdHRyaWJ1dGVzGAIgASgLMhsua3F1ZXVleS52MS5RdWV1ZUF0dHJpYnV0ZXMSGgoScmVtb3ZlX2RlYWRfbGV0dGVyGAMgASgIEhIKCnJlcXVlc3RfaWQYDyABKAkiHAoaU2V0UXVldWVBdHRyaWJ1dGVzUmVzcG9uc2UiNwoSRGVsZXRlUXVldWVSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEhIKCnJlcXVlc3RfaWQYDyABKAkiFQoTRGVsZXRlUXVldWVSZXNwb25zZSI2ChFQdXJnZVF1ZXVlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRISCgpyZXF1ZXN0X2lkGA8gASgJIhQKElB1cmdlUXVldWVSZXNwb25zZSJXChBNZXNzYWdlQXR0cmlidXRlEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRIOCgR0ZXh0GAMgASgJSAASDgoEZGF0YRgEIAEoDEgAQgcKBXZhbHVlIrYBCgpOZXdNZXNzYWdlEg4KBHRleHQYASABKAlIABIOCgRkYXRhGAIgASgMSAASFQoIZGVsYXlfbXMYAyABKA1IAYgBARIwCgphdHRyaWJ1dGVzGAQgAygLMhwua3F1ZXVleS52MS5NZXNzYWdlQXR0cmlidXRlEhkKDHRyYWNlX2hlYWRlchgFIAEoCUgCiAEBQgYKBGJvZHlCCwoJX2RlbGF5X21zQg8KDV90cmFjZV9oZWFkZXIicgoLU2VuZFJlcXVlc3QSDQoFcXVldWUYASABKAkSKAoIbWVzc2FnZXMYAiADKAsyFi5rcXVldWV5LnYxLk5ld01lc3NhZ2USFgoOb21pdF9zdWNjZXNzZXMYAyABKAgSEgoKcmVxdWVzdF9pZBgPIAEoCSI3CgxTZW5kUmVzcG9uc2USJwoHcmVzdWx0cxgBIAMoCzIWLmtxdWV1ZXkudjEuU2VuZFJlc3VsdCKeAQoKU2VuZFJlc3VsdBINCgVpbmRleBgBIAEoDRIXCgptZXNzYWdlX2lkGAIgASgJSACIAQESFQoIc2VxdWVuY2UYAyABKARIAYgBARIrCgVlcnJvchgEIAEoCzIXLmtxdWV1ZXkudjEuRXJyb3JEZXRhaWxIAogBAUINCgtfbWVzc2FnZV9pZEILCglfc2VxdWVuY2VCCAoGX2Vycm9yIucBCg5SZWNlaXZlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIUCgxtYXhfbWVzc2FnZXMYAiABKA0SIgoVdmlzaWJpbGl0eV90aW1lb3V0X21zGAMgASgNSACIAQESFAoHd2FpdF9tcxgEIAEoDUgBiAEBEhYKCW1heF9ieXRlcxgFIAEoDUgCiAEBEhYKDmJvZGllc19hc19kYXRhGAYgASgIEhIKCnJlcXVlc3RfaWQYDyABKAlCGAoWX3Zpc2liaWxpdHlfdGltZW91dF9tc0IKCghfd2FpdF9tc0IMCgpfbWF4X2J5dGVzIkAKD1JlY2VpdmVSZXNwb25zZRItCghtZXNzYWdlcxgBIAMoCzIbLmtxdWV1ZXkudjEuUmVjZWl2ZWRNZXNzYWdlIocDCg9SZWNlaXZlZE1lc3NhZ2USEgoKbWVzc2FnZV9pZBgBIAEoCRIWCg5yZWNlaXB0X2hhbmRsZRgCIAEoCRIOCgR0ZXh0GAMgASgJSAASDgoEZGF0YRgEIAEoDEgAEjAKCmF0dHJpYnV0ZXMYBSADKAsyHC5rcXVldWV5LnYxLk1lc3NhZ2VBdHRyaWJ1dGUSGQoMdHJhY2VfaGVhZGVyGAYgASgJSAGIAQESDgoGc2VuZGVyGAcgASgJEhIKCnNlbnRfYXRfbXMYCCABKAQSHAoUZmlyc3RfcmVjZWl2ZWRfYXRfbXMYCSABKAQSFQoNcmVjZWl2ZV9jb3VudBgKIAEoDRIVCg1mZW5jaW5nX3Rva2VuGAsgASgEEhoKEmxlYXNlX3JlbWFpbmluZ19tcxgMIAEoDRIfChJkZWFkX2xldHRlcl9zb3VyY2UYDSABKAlIAogBAUIGCgRib2R5Qg8KDV90cmFjZV9oZWFkZXJCFQoTX2RlYWRfbGV0dGVyX3NvdXJjZSJmChBUb21ic3RvbmVSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEhcKD3JlY2VpcHRfaGFuZGxlcxgCIAMoCRIWCg5vbWl0X3N1Y2Nlc3NlcxgDIAEoCBISCgpyZXF1ZXN0X2lkGA8gASgJIj8KEVRvbWJzdG9uZVJlc3BvbnNlEioKB3Jlc3VsdHMYASADKAsyGS5rcXVldWV5LnYxLlJlY2VpcHRSZXN1bHQiZgoNUmVjZWlwdFJlc3VsdBINCgVpbmRleBgBIAEoDRIPCgdvdXRjb21lGAIgASgJEisKBWVycm9yGAMgASgLMhcua3F1ZXVleS52MS5FcnJvckRldGFpbEgAiAEBQggKBl9lcnJvciJjCgtFeHRlbmRFbnRyeRIWCg5yZWNlaXB0X2hhbmRsZRgBIAEoCRIiChV2aXNpYmlsaXR5X3RpbWVvdXRfbXMYAiABKA1IAIgBAUIYChZfdmlzaWJpbGl0eV90aW1lb3V0X21zInQKDUV4dGVuZFJlcXVlc3QSDQoFcXVldWUYASABKAkSKAoHZW50cmllcxgCIAMoCzIXLmtxdWV1ZXkudjEuRXh0ZW5kRW50cnkSFgoOb21pdF9zdWNjZXNzZXMYAyABKAgSEgoKcmVxdWVzdF9pZBgPIAEoCSI8Cg5FeHRlbmRSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkua3F1ZXVleS52MS5SZWNlaXB0UmVzdWx0IjgKDFJlbGVhc2VFbnRyeRIWCg5yZWNlaXB0X2hhbmRsZRgBIAEoCRIQCghkZWxheV9tcxgCIAEoDSJ2Cg5SZWxlYXNlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIpCgdlbnRyaWVzGAIgAygLMhgua3F1ZXVleS52MS5SZWxlYXNlRW50cnkSFgoOb21pdF9zdWNjZXNzZXMYAyABKAgSEgoKcmVxdWVzdF9pZBgPIAEoCSI9Cg9SZWxlYXNlUmVzcG9uc2USKgoHcmVzdWx0cxgBIAMoCzIZLmtxdWV1ZXkudjEuUmVjZWlwdFJlc3VsdDLRBgoMUXVldWVTZXJ2aWNlEk4KC0NyZWF0ZVF1ZXVlEh4ua3F1ZXVleS52MS5DcmVhdGVRdWV1ZVJlcXVlc3QaHy5rcXVldWV5LnYxLkNyZWF0ZVF1ZXVlUmVzcG9uc2USVAoNRGVzY3JpYmVRdWV1ZRIgLmtxdWV1ZXkudjEuRGVzY3JpYmVRdWV1ZVJlcXVlc3QaIS5rcXVldWV5LnYxLkRlc2NyaWJlUXVldWVSZXNwb25zZRJLCgpMaXN0UXVldWVzEh0ua3F1ZXVleS52MS5MaXN0UXVldWVzUmVxdWVzdBoeLmtxdWV1ZXkudjEuTGlzdFF1ZXVlc1Jlc3BvbnNlEmMKElNldFF1ZXVlQXR0cmlidXRlcxIlLmtxdWV1ZXkudjEuU2V0UXVldWVBdHRyaWJ1dGVzUmVxdWVzdBomLmtxdWV1ZXkudjEuU2V0UXVldWVBdHRyaWJ1dGVzUmVzcG9uc2USTgoLRGVsZXRlUXVldWUSHi5rcXVldWV5LnYxLkRlbGV0ZVF1ZXVlUmVxdWVzdBofLmtxdWV1ZXkudjEuRGVsZXRlUXVldWVSZXNwb25zZRJLCgpQdXJnZVF1ZXVlEh0ua3F1ZXVleS52MS5QdXJnZVF1ZXVlUmVxdWVzdBoeLmtxdWV1ZXkudjEuUHVyZ2VRdWV1ZVJlc3BvbnNlEjkKBFNlbmQSFy5rcXVldWV5LnYxLlNlbmRSZXF1ZXN0Ghgua3F1ZXVleS52MS5TZW5kUmVzcG9uc2USQgoHUmVjZWl2ZRIaLmtxdWV1ZXkudjEuUmVjZWl2ZVJlcXVlc3QaGy5rcXVldWV5LnYxLlJlY2VpdmVSZXNwb25zZRJICglUb21ic3RvbmUSHC5rcXVldWV5LnYxLlRvbWJzdG9uZVJlcXVlc3QaHS5rcXVldWV5LnYxLlRvbWJzdG9uZVJlc3BvbnNlEj8KBkV4dGVuZBIZLmtxdWV1ZXkudjEuRXh0ZW5kUmVxdWVzdBoaLmtxdWV1ZXkudjEuRXh0ZW5kUmVzcG9uc2USQgoHUmVsZWFzZRIaLmtxdWV1ZXkudjEuUmVsZWFzZVJlcXVlc3QaGy5rcXVldWV5LnYxLlJlbGVhc2VSZXNwb25zZWIGcHJvdG8z", [file_kqueuey_v1_error]);
+  fileDesc("ChZrcXVldWV5L3YxL3F1ZXVlLnByb3RvEgprcXVldWV5LnYxIjUKCkRlYWRMZXR0ZXISDQoFcXVldWUYASABKAkSGAoQbWF4aW11bV9yZWNlaXZlcxgCIAEoDSLRAgoPUXVldWVBdHRyaWJ1dGVzEiIKFXZpc2liaWxpdHlfdGltZW91dF9tcxgBIAEoDUgAiAEBEhUKCGRlbGF5X21zGAIgASgNSAGIAQESGQoMcmV0ZW50aW9uX21zGAMgASgNSAKIAQESIgoVbWF4aW11bV9tZXNzYWdlX2J5dGVzGAQgASgNSAOIAQESHAoPcmVjZWl2ZV93YWl0X21zGAUgASgNSASIAQESMAoLZGVhZF9sZXR0ZXIYBiABKAsyFi5rcXVldWV5LnYxLkRlYWRMZXR0ZXJIBYgBAUIYChZfdmlzaWJpbGl0eV90aW1lb3V0X21zQgsKCV9kZWxheV9tc0IPCg1fcmV0ZW50aW9uX21zQhgKFl9tYXhpbXVtX21lc3NhZ2VfYnl0ZXNCEgoQX3JlY2VpdmVfd2FpdF9tc0IOCgxfZGVhZF9sZXR0ZXIizQEKEkNyZWF0ZVF1ZXVlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIvCgphdHRyaWJ1dGVzGAIgASgLMhsua3F1ZXVleS52MS5RdWV1ZUF0dHJpYnV0ZXMSNgoEdGFncxgDIAMoCzIoLmtxdWV1ZXkudjEuQ3JlYXRlUXVldWVSZXF1ZXN0LlRhZ3NFbnRyeRISCgpyZXF1ZXN0X2lkGA8gASgJGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIiYKE0NyZWF0ZVF1ZXVlUmVzcG9uc2USDwoHY3JlYXRlZBgBIAEoCCIlChREZXNjcmliZVF1ZXVlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCSKlAgoVRGVzY3JpYmVRdWV1ZVJlc3BvbnNlEg0KBXF1ZXVlGAEgASgJEi8KCmF0dHJpYnV0ZXMYAiABKAsyGy5rcXVldWV5LnYxLlF1ZXVlQXR0cmlidXRlcxI5CgR0YWdzGAMgAygLMisua3F1ZXVleS52MS5EZXNjcmliZVF1ZXVlUmVzcG9uc2UuVGFnc0VudHJ5EhEKCWF2YWlsYWJsZRgEIAEoDRIRCglpbl9mbGlnaHQYBSABKA0SDwoHZGVsYXllZBgGIAEoDRIVCg1jcmVhdGVkX2F0X21zGAcgASgEEhYKDm1vZGlmaWVkX2F0X21zGAggASgEGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkEKEUxpc3RRdWV1ZXNSZXF1ZXN0Eg4KBnByZWZpeBgBIAEoCRINCgVhZnRlchgCIAEoCRINCgVsaW1pdBgDIAEoDSJMChJMaXN0UXVldWVzUmVzcG9uc2USDgoGcXVldWVzGAEgAygJEhcKCm5leHRfYWZ0ZXIYAiABKAlIAIgBAUINCgtfbmV4dF9hZnRlciKLAQoZU2V0UXVldWVBdHRyaWJ1dGVzUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIvCgphdHRyaWJ1dGVzGAIgASgLMhsua3F1ZXVleS52MS5RdWV1ZUF0dHJpYnV0ZXMSGgoScmVtb3ZlX2RlYWRfbGV0dGVyGAMgASgIEhIKCnJlcXVlc3RfaWQYDyABKAkiHAoaU2V0UXVldWVBdHRyaWJ1dGVzUmVzcG9uc2UiNwoSRGVsZXRlUXVldWVSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEhIKCnJlcXVlc3RfaWQYDyABKAkiFQoTRGVsZXRlUXVldWVSZXNwb25zZSI2ChFQdXJnZVF1ZXVlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRISCgpyZXF1ZXN0X2lkGA8gASgJIhQKElB1cmdlUXVldWVSZXNwb25zZSJXChBNZXNzYWdlQXR0cmlidXRlEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRIOCgR0ZXh0GAMgASgJSAASDgoEZGF0YRgEIAEoDEgAQgcKBXZhbHVlIrYBCgpOZXdNZXNzYWdlEg4KBHRleHQYASABKAlIABIOCgRkYXRhGAIgASgMSAASFQoIZGVsYXlfbXMYAyABKA1IAYgBARIwCgphdHRyaWJ1dGVzGAQgAygLMhwua3F1ZXVleS52MS5NZXNzYWdlQXR0cmlidXRlEhkKDHRyYWNlX2hlYWRlchgFIAEoCUgCiAEBQgYKBGJvZHlCCwoJX2RlbGF5X21zQg8KDV90cmFjZV9oZWFkZXIimAEKC1NlbmRSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEigKCG1lc3NhZ2VzGAIgAygLMhYua3F1ZXVleS52MS5OZXdNZXNzYWdlEhYKDm9taXRfc3VjY2Vzc2VzGAMgASgIEg4KBmJvZGllcxgEIAEoDBIUCgxib2R5X2xlbmd0aHMYBSADKA0SEgoKcmVxdWVzdF9pZBgPIAEoCSJ8CgxTZW5kUmVzcG9uc2USJwoHcmVzdWx0cxgBIAMoCzIWLmtxdWV1ZXkudjEuU2VuZFJlc3VsdBIbCg5maXJzdF9zZXF1ZW5jZRgCIAEoBEgAiAEBEhMKC21lc3NhZ2VfaWRzGAMgASgMQhEKD19maXJzdF9zZXF1ZW5jZSKeAQoKU2VuZFJlc3VsdBINCgVpbmRleBgBIAEoDRIXCgptZXNzYWdlX2lkGAIgASgJSACIAQESFQoIc2VxdWVuY2UYAyABKARIAYgBARIrCgVlcnJvchgEIAEoCzIXLmtxdWV1ZXkudjEuRXJyb3JEZXRhaWxIAogBAUINCgtfbWVzc2FnZV9pZEILCglfc2VxdWVuY2VCCAoGX2Vycm9yIvcBCg5SZWNlaXZlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIUCgxtYXhfbWVzc2FnZXMYAiABKA0SIgoVdmlzaWJpbGl0eV90aW1lb3V0X21zGAMgASgNSACIAQESFAoHd2FpdF9tcxgEIAEoDUgBiAEBEhYKCW1heF9ieXRlcxgFIAEoDUgCiAEBEhYKDmJvZGllc19hc19kYXRhGAYgASgIEg4KBnBhY2tlZBgHIAEoCBISCgpyZXF1ZXN0X2lkGA8gASgJQhgKFl92aXNpYmlsaXR5X3RpbWVvdXRfbXNCCgoIX3dhaXRfbXNCDAoKX21heF9ieXRlcyJ8Cg9SZWNlaXZlUmVzcG9uc2USLQoIbWVzc2FnZXMYASADKAsyGy5rcXVldWV5LnYxLlJlY2VpdmVkTWVzc2FnZRIvCgZwYWNrZWQYAiABKAsyGi5rcXVldWV5LnYxLlBhY2tlZE1lc3NhZ2VzSACIAQFCCQoHX3BhY2tlZCLTAgoOUGFja2VkTWVzc2FnZXMSDgoGYm9kaWVzGAEgASgMEhQKDGJvZHlfbGVuZ3RocxgCIAMoDRITCgttZXNzYWdlX2lkcxgDIAEoDBIUCgxyZWNlaXB0X2hlYWQYBCABKAwSFQoNcmVjZWlwdF9wYXJ0cxgFIAEoDBIUCgxyZWNlaXB0X3RhaWwYBiABKAwSFQoNZmVuY2luZ190b2tlbhgHIAEoBBIOCgZzZW5kZXIYCCABKAkSEgoKc2VudF9hdF9tcxgJIAEoBBIVCg1zZW50X2FmdGVyX21zGAogAygNEhwKFGZpcnN0X3JlY2VpdmVkX2F0X21zGAsgASgEEh8KF2ZpcnN0X3JlY2VpdmVkX2FmdGVyX21zGAwgAygNEhYKDnJlY2VpdmVfY291bnRzGA0gAygNEhoKEmxlYXNlX3JlbWFpbmluZ19tcxgOIAEoDSKHAwoPUmVjZWl2ZWRNZXNzYWdlEhIKCm1lc3NhZ2VfaWQYASABKAkSFgoOcmVjZWlwdF9oYW5kbGUYAiABKAkSDgoEdGV4dBgDIAEoCUgAEg4KBGRhdGEYBCABKAxIABIwCgphdHRyaWJ1dGVzGAUgAygLMhwua3F1ZXVleS52MS5NZXNzYWdlQXR0cmlidXRlEhkKDHRyYWNlX2hlYWRlchgGIAEoCUgBiAEBEg4KBnNlbmRlchgHIAEoCRISCgpzZW50X2F0X21zGAggASgEEhwKFGZpcnN0X3JlY2VpdmVkX2F0X21zGAkgASgEEhUKDXJlY2VpdmVfY291bnQYCiABKA0SFQoNZmVuY2luZ190b2tlbhgLIAEoBBIaChJsZWFzZV9yZW1haW5pbmdfbXMYDCABKA0SHwoSZGVhZF9sZXR0ZXJfc291cmNlGA0gASgJSAKIAQFCBgoEYm9keUIPCg1fdHJhY2VfaGVhZGVyQhUKE19kZWFkX2xldHRlcl9zb3VyY2UijAEKEFRvbWJzdG9uZVJlcXVlc3QSDQoFcXVldWUYASABKAkSFwoPcmVjZWlwdF9oYW5kbGVzGAIgAygJEhYKDm9taXRfc3VjY2Vzc2VzGAMgASgIEiQKBHJ1bnMYBCADKAsyFi5rcXVldWV5LnYxLlJlY2VpcHRSdW4SEgoKcmVxdWVzdF9pZBgPIAEoCSI3CgpSZWNlaXB0UnVuEgwKBGhlYWQYASABKAwSDQoFcGFydHMYAiABKAwSDAoEdGFpbBgDIAEoDCI/ChFUb21ic3RvbmVSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkua3F1ZXVleS52MS5SZWNlaXB0UmVzdWx0ImYKDVJlY2VpcHRSZXN1bHQSDQoFaW5kZXgYASABKA0SDwoHb3V0Y29tZRgCIAEoCRIrCgVlcnJvchgDIAEoCzIXLmtxdWV1ZXkudjEuRXJyb3JEZXRhaWxIAIgBAUIICgZfZXJyb3IiYwoLRXh0ZW5kRW50cnkSFgoOcmVjZWlwdF9oYW5kbGUYASABKAkSIgoVdmlzaWJpbGl0eV90aW1lb3V0X21zGAIgASgNSACIAQFCGAoWX3Zpc2liaWxpdHlfdGltZW91dF9tcyJ0Cg1FeHRlbmRSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEigKB2VudHJpZXMYAiADKAsyFy5rcXVldWV5LnYxLkV4dGVuZEVudHJ5EhYKDm9taXRfc3VjY2Vzc2VzGAMgASgIEhIKCnJlcXVlc3RfaWQYDyABKAkiPAoORXh0ZW5kUmVzcG9uc2USKgoHcmVzdWx0cxgBIAMoCzIZLmtxdWV1ZXkudjEuUmVjZWlwdFJlc3VsdCI4CgxSZWxlYXNlRW50cnkSFgoOcmVjZWlwdF9oYW5kbGUYASABKAkSEAoIZGVsYXlfbXMYAiABKA0idgoOUmVsZWFzZVJlcXVlc3QSDQoFcXVldWUYASABKAkSKQoHZW50cmllcxgCIAMoCzIYLmtxdWV1ZXkudjEuUmVsZWFzZUVudHJ5EhYKDm9taXRfc3VjY2Vzc2VzGAMgASgIEhIKCnJlcXVlc3RfaWQYDyABKAkiPQoPUmVsZWFzZVJlc3BvbnNlEioKB3Jlc3VsdHMYASADKAsyGS5rcXVldWV5LnYxLlJlY2VpcHRSZXN1bHQy0QYKDFF1ZXVlU2VydmljZRJOCgtDcmVhdGVRdWV1ZRIeLmtxdWV1ZXkudjEuQ3JlYXRlUXVldWVSZXF1ZXN0Gh8ua3F1ZXVleS52MS5DcmVhdGVRdWV1ZVJlc3BvbnNlElQKDURlc2NyaWJlUXVldWUSIC5rcXVldWV5LnYxLkRlc2NyaWJlUXVldWVSZXF1ZXN0GiEua3F1ZXVleS52MS5EZXNjcmliZVF1ZXVlUmVzcG9uc2USSwoKTGlzdFF1ZXVlcxIdLmtxdWV1ZXkudjEuTGlzdFF1ZXVlc1JlcXVlc3QaHi5rcXVldWV5LnYxLkxpc3RRdWV1ZXNSZXNwb25zZRJjChJTZXRRdWV1ZUF0dHJpYnV0ZXMSJS5rcXVldWV5LnYxLlNldFF1ZXVlQXR0cmlidXRlc1JlcXVlc3QaJi5rcXVldWV5LnYxLlNldFF1ZXVlQXR0cmlidXRlc1Jlc3BvbnNlEk4KC0RlbGV0ZVF1ZXVlEh4ua3F1ZXVleS52MS5EZWxldGVRdWV1ZVJlcXVlc3QaHy5rcXVldWV5LnYxLkRlbGV0ZVF1ZXVlUmVzcG9uc2USSwoKUHVyZ2VRdWV1ZRIdLmtxdWV1ZXkudjEuUHVyZ2VRdWV1ZVJlcXVlc3QaHi5rcXVldWV5LnYxLlB1cmdlUXVldWVSZXNwb25zZRI5CgRTZW5kEhcua3F1ZXVleS52MS5TZW5kUmVxdWVzdBoYLmtxdWV1ZXkudjEuU2VuZFJlc3BvbnNlEkIKB1JlY2VpdmUSGi5rcXVldWV5LnYxLlJlY2VpdmVSZXF1ZXN0Ghsua3F1ZXVleS52MS5SZWNlaXZlUmVzcG9uc2USSAoJVG9tYnN0b25lEhwua3F1ZXVleS52MS5Ub21ic3RvbmVSZXF1ZXN0Gh0ua3F1ZXVleS52MS5Ub21ic3RvbmVSZXNwb25zZRI/CgZFeHRlbmQSGS5rcXVldWV5LnYxLkV4dGVuZFJlcXVlc3QaGi5rcXVldWV5LnYxLkV4dGVuZFJlc3BvbnNlEkIKB1JlbGVhc2USGi5rcXVldWV5LnYxLlJlbGVhc2VSZXF1ZXN0Ghsua3F1ZXVleS52MS5SZWxlYXNlUmVzcG9uc2ViBnByb3RvMw", [file_kqueuey_v1_error]);
 
 /**
  * Where a message goes that was received `maximum_receives` times without a tombstone.
@@ -523,6 +523,19 @@ export type SendRequest = Message<"kqueuey.v1.SendRequest"> & {
   omitSuccesses: boolean;
 
   /**
+   * Instead of `messages`, for messages that are bodies alone: the bodies one after another, and the length of each. It
+   * costs a fraction of the same in `messages`.
+   *
+   * @generated from field: bytes bodies = 4;
+   */
+  bodies: Uint8Array;
+
+  /**
+   * @generated from field: repeated uint32 body_lengths = 5;
+   */
+  bodyLengths: number[];
+
+  /**
    * @generated from field: string request_id = 15;
    */
   requestId: string;
@@ -545,6 +558,19 @@ export type SendResponse = Message<"kqueuey.v1.SendResponse"> & {
    * @generated from field: repeated kqueuey.v1.SendResult results = 1;
    */
   results: SendResult[];
+
+  /**
+   * Every message was stored, in a run of sequences: message i has `first_sequence` + i, and its UUID's 16 bytes stand in
+   * `message_ids` from 16 i on. Only for a request with `bodies` that does not omit successes; `results` is then empty.
+   *
+   * @generated from field: optional uint64 first_sequence = 2;
+   */
+  firstSequence?: bigint | undefined;
+
+  /**
+   * @generated from field: bytes message_ids = 3;
+   */
+  messageIds: Uint8Array;
 };
 
 /**
@@ -639,6 +665,13 @@ export type ReceiveRequest = Message<"kqueuey.v1.ReceiveRequest"> & {
   bodiesAsData: boolean;
 
   /**
+   * The answer may come as `packed`.
+   *
+   * @generated from field: bool packed = 7;
+   */
+  packed: boolean;
+
+  /**
    * @generated from field: string request_id = 15;
    */
   requestId: string;
@@ -659,6 +692,13 @@ export type ReceiveResponse = Message<"kqueuey.v1.ReceiveResponse"> & {
    * @generated from field: repeated kqueuey.v1.ReceivedMessage messages = 1;
    */
   messages: ReceivedMessage[];
+
+  /**
+   * Instead of `messages`, when all of them are bodies alone and were granted together just now.
+   *
+   * @generated from field: optional kqueuey.v1.PackedMessages packed = 2;
+   */
+  packed?: PackedMessages | undefined;
 };
 
 /**
@@ -667,6 +707,105 @@ export type ReceiveResponse = Message<"kqueuey.v1.ReceiveResponse"> & {
  */
 export const ReceiveResponseSchema: GenMessage<ReceiveResponse> = /*@__PURE__*/
   messageDesc(file_kqueuey_v1_queue, 20);
+
+/**
+ * Deliveries of one grant as columns: value i of a column is of message i. It costs a fraction of the same in messages.
+ *
+ * @generated from message kqueuey.v1.PackedMessages
+ */
+export type PackedMessages = Message<"kqueuey.v1.PackedMessages"> & {
+  /**
+   * One after another, and the length of each.
+   *
+   * @generated from field: bytes bodies = 1;
+   */
+  bodies: Uint8Array;
+
+  /**
+   * @generated from field: repeated uint32 body_lengths = 2;
+   */
+  bodyLengths: number[];
+
+  /**
+   * UUIDs, 16 bytes each.
+   *
+   * @generated from field: bytes message_ids = 3;
+   */
+  messageIds: Uint8Array;
+
+  /**
+   * The receipt handle of message i is base64url, without padding, of `receipt_head`, bytes 8 i to 8 i + 8 of
+   * `receipt_parts`, and `receipt_tail`.
+   *
+   * @generated from field: bytes receipt_head = 4;
+   */
+  receiptHead: Uint8Array;
+
+  /**
+   * @generated from field: bytes receipt_parts = 5;
+   */
+  receiptParts: Uint8Array;
+
+  /**
+   * @generated from field: bytes receipt_tail = 6;
+   */
+  receiptTail: Uint8Array;
+
+  /**
+   * The fencing token of the first message; those of the others follow it one by one.
+   *
+   * @generated from field: uint64 fencing_token = 7;
+   */
+  fencingToken: bigint;
+
+  /**
+   * Who sent them.
+   *
+   * @generated from field: string sender = 8;
+   */
+  sender: string;
+
+  /**
+   * Wall clock: a base, and what to add to it for each message.
+   *
+   * @generated from field: uint64 sent_at_ms = 9;
+   */
+  sentAtMs: bigint;
+
+  /**
+   * @generated from field: repeated uint32 sent_after_ms = 10;
+   */
+  sentAfterMs: number[];
+
+  /**
+   * @generated from field: uint64 first_received_at_ms = 11;
+   */
+  firstReceivedAtMs: bigint;
+
+  /**
+   * @generated from field: repeated uint32 first_received_after_ms = 12;
+   */
+  firstReceivedAfterMs: number[];
+
+  /**
+   * @generated from field: repeated uint32 receive_counts = 13;
+   */
+  receiveCounts: number[];
+
+  /**
+   * What was left of the leases when the answer was written.
+   *
+   * @generated from field: uint32 lease_remaining_ms = 14;
+   */
+  leaseRemainingMs: number;
+};
+
+/**
+ * Describes the message kqueuey.v1.PackedMessages.
+ * Use `create(PackedMessagesSchema)` to create a new message.
+ */
+export const PackedMessagesSchema: GenMessage<PackedMessages> = /*@__PURE__*/
+  messageDesc(file_kqueuey_v1_queue, 21);
 
 /**
  * @generated from message kqueuey.v1.ReceivedMessage
@@ -768,7 +907,7 @@ export type ReceivedMessage = Message<"kqueuey.v1.ReceivedMessage"> & {
  * Use `create(ReceivedMessageSchema)` to create a new message.
  */
 export const ReceivedMessageSchema: GenMessage<ReceivedMessage> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 21);
+  messageDesc(file_kqueuey_v1_queue, 22);
 
 /**
  * @generated from message kqueuey.v1.TombstoneRequest
@@ -792,6 +931,13 @@ export type TombstoneRequest = Message<"kqueuey.v1.TombstoneRequest"> & {
   omitSuccesses: boolean;
 
   /**
+   * Instead of `receipt_handles`: deliveries of packed answers.
+   *
+   * @generated from field: repeated kqueuey.v1.ReceiptRun runs = 4;
+   */
+  runs: ReceiptRun[];
+
+  /**
    * @generated from field: string request_id = 15;
    */
   requestId: string;
@@ -802,14 +948,49 @@ export type TombstoneRequest = Message<"kqueuey.v1.TombstoneRequest"> & {
  * Use `create(TombstoneRequestSchema)` to create a new message.
  */
 export const TombstoneRequestSchema: GenMessage<TombstoneRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 22);
+  messageDesc(file_kqueuey_v1_queue, 23);
+
+/**
+ * Some receipt handles of one packed answer.
+ *
+ * @generated from message kqueuey.v1.ReceiptRun
+ */
+export type ReceiptRun = Message<"kqueuey.v1.ReceiptRun"> & {
+  /**
+   * `receipt_head` of the answer.
+   *
+   * @generated from field: bytes head = 1;
+   */
+  head: Uint8Array;
+
+  /**
+   * 8 bytes of `receipt_parts` for each delivery.
+   *
+   * @generated from field: bytes parts = 2;
+   */
+  parts: Uint8Array;
+
+  /**
+   * `receipt_tail` of the answer.
+   *
+   * @generated from field: bytes tail = 3;
+   */
+  tail: Uint8Array;
+};
+
+/**
+ * Describes the message kqueuey.v1.ReceiptRun.
+ * Use `create(ReceiptRunSchema)` to create a new message.
+ */
+export const ReceiptRunSchema: GenMessage<ReceiptRun> = /*@__PURE__*/
+  messageDesc(file_kqueuey_v1_queue, 24);
 
 /**
  * @generated from message kqueuey.v1.TombstoneResponse
  */
 export type TombstoneResponse = Message<"kqueuey.v1.TombstoneResponse"> & {
   /**
-   * In the order of the handles.
+   * In the order of the handles, or of the runs and their parts.
    *
    * @generated from field: repeated kqueuey.v1.ReceiptResult results = 1;
    */
@@ -821,7 +1002,7 @@ export type TombstoneResponse = Message<"kqueuey.v1.TombstoneResponse"> & {
  * Use `create(TombstoneResponseSchema)` to create a new message.
  */
 export const TombstoneResponseSchema: GenMessage<TombstoneResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 23);
+  messageDesc(file_kqueuey_v1_queue, 25);
 
 /**
  * What became of one receipt handle.
@@ -855,7 +1036,7 @@ export type ReceiptResult = Message<"kqueuey.v1.ReceiptResult"> & {
  * Use `create(ReceiptResultSchema)` to create a new message.
  */
 export const ReceiptResultSchema: GenMessage<ReceiptResult> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 24);
+  messageDesc(file_kqueuey_v1_queue, 26);
 
 /**
  * @generated from message kqueuey.v1.ExtendEntry
@@ -879,7 +1060,7 @@ export type ExtendEntry = Message<"kqueuey.v1.ExtendEntry"> & {
  * Use `create(ExtendEntrySchema)` to create a new message.
  */
 export const ExtendEntrySchema: GenMessage<ExtendEntry> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 25);
+  messageDesc(file_kqueuey_v1_queue, 27);
 
 /**
  * @generated from message kqueuey.v1.ExtendRequest
@@ -913,7 +1094,7 @@ export type ExtendRequest = Message<"kqueuey.v1.ExtendRequest"> & {
  * Use `create(ExtendRequestSchema)` to create a new message.
  */
 export const ExtendRequestSchema: GenMessage<ExtendRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 26);
+  messageDesc(file_kqueuey_v1_queue, 28);
 
 /**
  * @generated from message kqueuey.v1.ExtendResponse
@@ -930,7 +1111,7 @@ export type ExtendResponse = Message<"kqueuey.v1.ExtendResponse"> & {
  * Use `create(ExtendResponseSchema)` to create a new message.
  */
 export const ExtendResponseSchema: GenMessage<ExtendResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 27);
+  messageDesc(file_kqueuey_v1_queue, 29);
 
 /**
  * @generated from message kqueuey.v1.ReleaseEntry
@@ -954,7 +1135,7 @@ export type ReleaseEntry = Message<"kqueuey.v1.ReleaseEntry"> & {
  * Use `create(ReleaseEntrySchema)` to create a new message.
  */
 export const ReleaseEntrySchema: GenMessage<ReleaseEntry> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 28);
+  messageDesc(file_kqueuey_v1_queue, 30);
 
 /**
  * @generated from message kqueuey.v1.ReleaseRequest
@@ -988,7 +1169,7 @@ export type ReleaseRequest = Message<"kqueuey.v1.ReleaseRequest"> & {
  * Use `create(ReleaseRequestSchema)` to create a new message.
  */
 export const ReleaseRequestSchema: GenMessage<ReleaseRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 29);
+  messageDesc(file_kqueuey_v1_queue, 31);
 
 /**
  * @generated from message kqueuey.v1.ReleaseResponse
@@ -1005,7 +1186,7 @@ export type ReleaseResponse = Message<"kqueuey.v1.ReleaseResponse"> & {
  * Use `create(ReleaseResponseSchema)` to create a new message.
  */
 export const ReleaseResponseSchema: GenMessage<ReleaseResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 30);
+  messageDesc(file_kqueuey_v1_queue, 32);
 
 /**
  * Queues and their messages.
