@@ -5,12 +5,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Violation } from "../src/checkers/checker.ts";
 import { planOf } from "../src/plan.ts";
 import type { PlantedBug } from "./bug.ts";
 import { bundle } from "./bundle.ts";
 import { StalePatch } from "./patch.ts";
 import { TrialThread } from "./trial.ts";
-import type { Trial, Verdict } from "./verdict.ts";
+import type { Trial } from "./verdict.ts";
 
 /** Virtual ms of load with faults, unless the bug's plan says otherwise. */
 const FAULTY_MS = 8_000;
@@ -97,11 +98,7 @@ class Hunt {
     if (seen === undefined) return { kind: "missed" };
     const unsound = await this.#checkSound(trials.slice(0, seen.at + 1));
     if (unsound !== undefined) return unsound;
-    const { checker, promise, what } = seen.violation;
-    const expected = bug.caughtBy.includes(checker);
-    const kind = expected ? "caught" : "surprise";
-    const seed = seen.at + 1;
-    return { kind, by: checker, seed, what: `${promise}: ${what}` };
+    return judge(bug, seen);
   }
 
   #trialsOf(bug: PlantedBug): Trial[] {
@@ -120,13 +117,33 @@ class Hunt {
       for (const trial of fresh) this.#passed.add(JSON.stringify(trial));
       return undefined;
     }
-    const { checker, promise, what } = seen.violation;
     const seed = fresh[seen.at]?.plan.seed ?? 0;
-    return { kind: "unsound", by: checker, seed, what: `${promise}: ${what}` };
+    return { kind: "unsound", seed, ...told(seen.violations) };
   }
 }
 
-type Seen = { readonly at: number; readonly violation: NonNullable<Verdict["violation"]> };
+/** The checker that should see the bug comes before others that see its consequences. */
+function judge(bug: PlantedBug, seen: Seen): Outcome {
+  const seed = seen.at + 1;
+  for (const name of bug.caughtBy) {
+    const expected = seen.violations.filter(({ checker }) => checker === name);
+    if (expected.length > 0) return { kind: "caught", seed, ...told(expected) };
+  }
+  return { kind: "surprise", seed, ...told(seen.violations) };
+}
+
+/** The checkers' names, and what the first of them saw. */
+function told(violations: readonly Violation[]): { readonly by: string; readonly what: string } {
+  const by = violations.map(({ checker }) => checker).join(", ");
+  const [first] = violations;
+  return { by, what: first === undefined ? "" : `${first.promise}: ${first.what}` };
+}
+
+interface Seen {
+  /** Place among the trials, from 0. */
+  readonly at: number;
+  readonly violations: readonly Violation[];
+}
 
 /** Makes the trials in turn until one breaks a promise. */
 async function firstViolation(
@@ -137,8 +154,8 @@ async function firstViolation(
   const thread = new TrialThread(bundlePath);
   try {
     for (const [at, trial] of trials.entries()) {
-      const { violation } = await thread.run(trial);
-      if (violation !== undefined) return { at, violation };
+      const { violations } = await thread.run(trial);
+      if (violations.length > 0) return { at, violations };
     }
     return undefined;
   } finally {

@@ -37,7 +37,7 @@ function describe({ bug, outcome, seconds }: Catch): string {
     case "missed":
       return `MISSED   ${name} no checker in ${bug.seedsMax} seeds ${time}`;
     case "surprise":
-      return `SURPRISE ${name} ${outcome.by.padEnd(20)} seed ${outcome.seed}: ${outcome.what.slice(0, 400)}`;
+      return `SURPRISE ${name} ${outcome.by} at seed ${outcome.seed}: ${outcome.what.slice(0, 300)}`;
     case "unsound":
       return `UNSOUND  ${name} without the bug, ${outcome.by} at seed ${outcome.seed}: ${outcome.what}`;
     case "stale":

@@ -5,4 +5,6 @@ export type ScenarioName =
   | "learners-only"
   | "half-of-a-joint-change"
   | "forgotten-majority"
-  | "damaged-middle";
+  | "damaged-middle"
+  | "slow-then-unplugged"
+  | "killed-then-unplugged";

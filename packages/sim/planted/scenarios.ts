@@ -4,6 +4,7 @@ import type { ScenarioName } from "./scenario-name.ts";
 import { damagedMiddle } from "./scenarios/damaged-middle.ts";
 import { figure8 } from "./scenarios/figure-8.ts";
 import { forgottenMajority, halfOfAJointChange, learnersOnly } from "./scenarios/members.ts";
+import { killedThenUnplugged, slowThenUnplugged } from "./scenarios/sound-disk.ts";
 import { twoCandidates } from "./scenarios/two-candidates.ts";
 
 export const SCENARIOS: Readonly<Record<ScenarioName, Direction>> = {
@@ -13,4 +14,6 @@ export const SCENARIOS: Readonly<Record<ScenarioName, Direction>> = {
   "half-of-a-joint-change": halfOfAJointChange,
   "forgotten-majority": forgottenMajority,
   "damaged-middle": damagedMiddle,
+  "slow-then-unplugged": slowThenUnplugged,
+  "killed-then-unplugged": killedThenUnplugged,
 };

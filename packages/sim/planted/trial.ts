@@ -22,7 +22,7 @@ export class TrialThread {
     return new Promise((resolve) => {
       const hung = (what: string): void => {
         const promise = "every run comes to an end";
-        settle({ faults: 0, acknowledged: 0, violation: { checker: "hang", promise, what } });
+        settle({ faults: 0, acknowledged: 0, violations: [{ checker: "hang", promise, what }] });
       };
       const timer = setTimeout(() => hung(`not over after ${RUN_LIMIT_MS} ms`), RUN_LIMIT_MS);
       const failed = (error: unknown): void => hung(String(error));

@@ -12,6 +12,6 @@ export interface Verdict {
   /** Strikes that were carried out. */
   readonly faults: number;
   readonly acknowledged: number;
-  /** The first promise found broken; undefined when all held. */
-  readonly violation: Violation | undefined;
+  /** Promises found broken, one for each checker that found any; empty when all held. */
+  readonly violations: readonly Violation[];
 }

@@ -1,6 +1,6 @@
 /** Wrong behaviours in who decides: votes, quorums, commits. */
 import type { PlantedBug } from "../bug.ts";
-import { withNodes } from "../tuning.ts";
+import { PACE, quiet, slowDisks, withLoad, withStrikes } from "../tuning.ts";
 
 export const CONSENSUS_BUGS: readonly PlantedBug[] = [
   {
@@ -13,7 +13,11 @@ export const CONSENSUS_BUGS: readonly PlantedBug[] = [
         replace: "return this.#handedTo;",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["membership", "log-matching", "no-acknowledged-send-lost"],
+    plan: (plan) =>
+      withStrikes(slowDisks(quiet(plan)), PACE, (atMs) => [
+        { kind: "power-cut", atMs, lastsMs: 200 },
+      ]),
     seedsMax: 60,
   },
   {
@@ -26,9 +30,9 @@ export const CONSENSUS_BUGS: readonly PlantedBug[] = [
         replace: "vote: 0,",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["one-leader-per-term", "probation"],
     scenario: "two-candidates",
-    plan: (plan) => withNodes(plan, 3),
+    plan: (plan) => quiet(plan),
     seedsMax: 200,
   },
   {
@@ -41,9 +45,9 @@ export const CONSENSUS_BUGS: readonly PlantedBug[] = [
         replace: "if (index <= core.commit) return false;",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["log-matching", "membership"],
     scenario: "figure-8",
-    plan: (plan) => withNodes(plan, 5),
+    plan: (plan) => quiet(plan, 5),
     seedsMax: 200,
   },
   {
@@ -56,7 +60,13 @@ export const CONSENSUS_BUGS: readonly PlantedBug[] = [
         replace: "campaign(core, false);\n  return;",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["undisturbed"],
+    plan: (plan) =>
+      withStrikes(quiet(plan), { everyMs: 200, faultyMs: 7_500 }, (atMs) =>
+        atMs > 200
+          ? []
+          : [{ kind: "isolate", atMs, victim: "follower", ways: "both", lastsMs: 7_000 }],
+      ),
     seedsMax: 60,
   },
   {
@@ -76,7 +86,19 @@ export const CONSENSUS_BUGS: readonly PlantedBug[] = [
         replace: "!leaderIsFresh(core) &&",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["log-matching", "membership"],
+    plan: (plan) =>
+      withStrikes(quiet(plan), { everyMs: 2_000, faultyMs: 6_500 }, (atMs) => [
+        { kind: "isolate", atMs, victim: "follower", ways: "both", lastsMs: 400 },
+        {
+          kind: "crash",
+          atMs: atMs + 405,
+          victim: "leader",
+          power: true,
+          effect: 0,
+          lastsMs: 1_200,
+        },
+      ]),
     seedsMax: 60,
   },
   {
@@ -89,7 +111,9 @@ export const CONSENSUS_BUGS: readonly PlantedBug[] = [
         replace: "const mayVote = core.leader === 0;",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["one-leader-per-term", "probation"],
+    plan: (plan) => quiet(plan),
+    scenario: "two-candidates",
     seedsMax: 100,
   },
   {
@@ -117,9 +141,9 @@ export const CONSENSUS_BUGS: readonly PlantedBug[] = [
         replace: "",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["probation", "log-matching"],
     scenario: "forgotten-majority",
-    plan: (plan) => withNodes(plan, 5),
+    plan: (plan) => quiet(plan, 5),
     seedsMax: 100,
   },
   {
@@ -132,7 +156,13 @@ export const CONSENSUS_BUGS: readonly PlantedBug[] = [
         replace: "",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["current-reads", "attribute-linearizability"],
+    plan: (plan) =>
+      withStrikes(
+        withLoad(quiet(plan), { readers: 3, otherPauseMs: 20 }),
+        { everyMs: 2_500, faultyMs: 8_000 },
+        (atMs) => [{ kind: "isolate", atMs, victim: "leader", ways: "both", lastsMs: 2_000 }],
+      ),
     seedsMax: 60,
   },
   {
@@ -145,9 +175,9 @@ export const CONSENSUS_BUGS: readonly PlantedBug[] = [
         replace: "return majorityIndex(sets.incoming, matchOf);",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["membership", "log-matching"],
     scenario: "half-of-a-joint-change",
-    plan: (plan) => withNodes(plan, 5),
+    plan: (plan) => quiet(plan, 5),
     seedsMax: 100,
   },
   {
@@ -160,9 +190,9 @@ export const CONSENSUS_BUGS: readonly PlantedBug[] = [
         replace: "this.#voters = { incoming: membership.members, outgoing: membership.outgoing };",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["membership"],
     scenario: "learners-only",
-    plan: (plan) => withNodes(plan, 5),
+    plan: (plan) => quiet(plan, 5),
     seedsMax: 100,
   },
   {
@@ -175,7 +205,11 @@ export const CONSENSUS_BUGS: readonly PlantedBug[] = [
         replace: "",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["nemesis"],
+    plan: (plan) =>
+      withStrikes(quiet(plan), { everyMs: 1_500, faultyMs: 5_000 }, (atMs) => [
+        { kind: "old-disk", atMs, node: 2, agoMs: 1_000, lastsMs: 100 },
+      ]),
     seedsMax: 100,
   },
   {
@@ -193,7 +227,11 @@ export const CONSENSUS_BUGS: readonly PlantedBug[] = [
         replace: "return core.commit as LogIndex;",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["log-matching"],
+    plan: (plan) =>
+      withStrikes(quiet(plan), { everyMs: 3_000, faultyMs: 9_000 }, (atMs) => [
+        { kind: "isolate", atMs, victim: "leader", ways: "both", lastsMs: 2_500 },
+      ]),
     seedsMax: 100,
   },
   {
@@ -206,7 +244,27 @@ export const CONSENSUS_BUGS: readonly PlantedBug[] = [
         replace: "if (entry.index > core.commit) break;",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["membership", "log-matching"],
+    plan: (plan) =>
+      withStrikes(quiet(plan), { everyMs: 800, faultyMs: 6_000 }, (atMs) => [
+        {
+          kind: "weather",
+          atMs,
+          delayMsMax: 40,
+          lossPer10k: 0,
+          duplicatePer10k: 2_000,
+          reorder: true,
+          lastsMs: 700,
+        },
+        {
+          kind: "crash",
+          atMs: atMs + 400,
+          victim: "leader",
+          power: false,
+          effect: 0,
+          lastsMs: 300,
+        },
+      ]),
     seedsMax: 100,
   },
 ];

@@ -1,5 +1,15 @@
 /** Wrong behaviours in what a queue is: grants, leases, counts, moves, and what a snapshot holds of them. */
 import type { PlantedBug } from "../bug.ts";
+import {
+  fleeting,
+  fragile,
+  PACE,
+  quiet,
+  withLoad,
+  withRates,
+  withSmallFiles,
+  withStrikes,
+} from "../tuning.ts";
 
 export const QUEUE_BUGS: readonly PlantedBug[] = [
   {
@@ -12,7 +22,8 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
         replace: "for (let i = 0; i < Math.min(count, 7); i++) {",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["no-acknowledged-send-lost", "fate", "counters"],
+    plan: (plan) => withLoad(quiet(plan), { sendMax: 20 }),
     seedsMax: 10,
   },
   {
@@ -26,7 +37,8 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
           'if (lease.kind !== "tombstone" && !hasToken(page, slot, lease.token)) return SETTLED.stale;',
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["stale-receipt", "answers"],
+    plan: (plan) => withRates(quiet(plan), { late: 3_000 }),
     seedsMax: 30,
   },
   {
@@ -45,7 +57,8 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
           "columns.deadlines[i] = grant.replayed ? page.visibleAt(slot) : core.now + grant.leaseMs;",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["one-lease-at-a-time", "no-early-redelivery"],
+    plan: (plan) => withRates(quiet(plan), { late: 3_000, abandon: 2_000 }),
     seedsMax: 30,
   },
   {
@@ -66,7 +79,11 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
     }`,
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["receive-count", "answers"],
+    plan: (plan) =>
+      withStrikes(withSmallFiles(withRates(quiet(plan), { abandon: 4_000 })), PACE, (atMs) => [
+        { kind: "power-cut", atMs, lastsMs: 100 },
+      ]),
     seedsMax: 60,
   },
   {
@@ -79,7 +96,8 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
         replace: "const count = page.receiveCount(slot);",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["receive-count", "answers"],
+    plan: (plan) => withRates(quiet(plan), { hangUp: 3_000 }),
     seedsMax: 60,
   },
   {
@@ -92,7 +110,11 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
         replace: "  if (references.length > 0) return references;\n",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["state-equality"],
+    plan: (plan) =>
+      withStrikes(withSmallFiles(withRates(quiet(plan), { abandon: 4_000 })), PACE, (atMs) => [
+        { kind: "crash", atMs, victim: "follower", power: false, effect: 0, lastsMs: 50 },
+      ]),
     seedsMax: 60,
   },
   {
@@ -105,7 +127,11 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
         replace: "if (reader.ok && false) generation.index(",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["sent-at-most-once"],
+    plan: (plan) =>
+      withStrikes(withSmallFiles(withRates(quiet(plan), { repeat: 3_000 })), PACE, (atMs) => [
+        { kind: "power-cut", atMs, lastsMs: 100 },
+      ]),
     seedsMax: 60,
   },
   {
@@ -119,7 +145,8 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
           'if (known !== undefined && call.kind !== "send") {\n    replay(core, call, known);',
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["sent-at-most-once"],
+    plan: (plan) => withRates(quiet(plan), { repeat: 3_000 }),
     seedsMax: 30,
   },
   {
@@ -132,7 +159,8 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
         replace: "  putReady(core, page, slot);\n  arrive(core, target, body, arrival);",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["dead-letter-once", "audited-dead-letters", "counters"],
+    plan: (plan) => fragile(withRates(quiet(plan), { abandon: 4_000 })),
     seedsMax: 60,
   },
   {
@@ -145,7 +173,8 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
         replace: "page.receivesHere(slot) > policy.maximumReceives;",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["dead-letter-once", "audited-dead-letters", "counters"],
+    plan: (plan) => fragile(withRates(quiet(plan), { abandon: 4_000 })),
     seedsMax: 60,
   },
   {
@@ -159,7 +188,8 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
           "      core.wheel.remove(referenceTo(page, slot), page.visibleAt(slot));\n      queue.inFlight -= page.receiveCount(slot) > 2 ? 0 : 1;",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["counters"],
+    plan: (plan) => withRates(quiet(plan), { abandon: 5_000 }),
     seedsMax: 60,
   },
   {
@@ -172,7 +202,8 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
         replace: "  if (core.retentionDue <= second && second < 0) {",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["fate", "counters"],
+    plan: (plan) => fleeting(withRates(quiet(plan), { abandon: 5_000 })),
     seedsMax: 60,
   },
   {
@@ -185,7 +216,8 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
         replace: "if (delayMs > 0 && i === 0) {",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["delays", "audited-delays"],
+    plan: (plan) => withRates(quiet(plan), { delayed: 4_000 }),
     seedsMax: 60,
   },
   {
@@ -198,7 +230,8 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
         replace: "  if (queue.inFlight > 0) return;\n  for (const page of queue.pages.takeAll()) {",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["fate", "counters"],
+    plan: (plan) => withLoad(quiet(plan), { administrators: 2, purge: 3_000 }),
     seedsMax: 60,
   },
   {
@@ -216,7 +249,11 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
         replace: "if (place !== PLACE.outbox && page.token(slot) >= queue.nextToken + 50)",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["stale-receipt", "answers"],
+    plan: (plan) =>
+      withStrikes(withSmallFiles(quiet(plan)), PACE, (atMs) => [
+        { kind: "power-cut", atMs, lastsMs: 100 },
+      ]),
     seedsMax: 60,
   },
   {
@@ -230,7 +267,8 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
           "  page.setLeaseMs(slot, leaseMs);\n  putLeased(core, page, slot, Math.min(page.visibleAt(slot), core.now + ms));",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["one-lease-at-a-time", "no-early-redelivery", "counters"],
+    plan: (plan) => withRates(quiet(plan), { extend: 3_000, abandon: 3_000, forged: 6_000 }),
     seedsMax: 60,
   },
 ];

@@ -1,5 +1,6 @@
 /** Wrong behaviours in the engine between log and queue: time, reads, applying, leases on their way out. */
 import type { PlantedBug } from "../bug.ts";
+import { PACE, quiet, slowReads, withLoad, withSmallFiles, withStrikes } from "../tuning.ts";
 
 export const REPLICA_BUGS: readonly PlantedBug[] = [
   {
@@ -13,7 +14,11 @@ export const REPLICA_BUGS: readonly PlantedBug[] = [
           "clusterTimeMs: Math.max(this.#clock.now(this.#nowMs), this.#wallMs - 1_699_990_000_000) as ClusterTimeMs,\n      wallTimeMs",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["cluster-time"],
+    plan: (plan) =>
+      withStrikes(quiet(plan), { everyMs: 700, faultyMs: 4_000 }, (atMs) => [
+        { kind: "clock-jump", atMs, victim: "leader", byMs: 20_000 },
+      ]),
     seedsMax: 60,
   },
   {
@@ -37,7 +42,20 @@ export const REPLICA_BUGS: readonly PlantedBug[] = [
         replace: "  #nowMs: MonotonicMs;\n  #tickedMs = 0 as MonotonicMs;\n",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["cluster-time"],
+    plan: (plan) =>
+      withStrikes(quiet(plan), { everyMs: 3_500, faultyMs: 11_000 }, (atMs) => [
+        { kind: "pause", atMs, victim: 1, lastsMs: 1_000 },
+        { kind: "pause", atMs: atMs + 1_010, victim: 2, lastsMs: 1_000 },
+        {
+          kind: "crash",
+          atMs: atMs + 2_020,
+          victim: "leader",
+          power: false,
+          effect: 0,
+          lastsMs: 900,
+        },
+      ]),
     seedsMax: 100,
   },
   {
@@ -65,7 +83,11 @@ export const REPLICA_BUGS: readonly PlantedBug[] = [
         replace: "",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["log-matching", "state-equality"],
+    plan: (plan) =>
+      withStrikes(withSmallFiles(quiet(plan)), PACE, (atMs) => [
+        { kind: "crash", atMs, victim: "follower", power: false, effect: 0, lastsMs: 50 },
+      ]),
     seedsMax: 60,
   },
   {
@@ -78,7 +100,13 @@ export const REPLICA_BUGS: readonly PlantedBug[] = [
         replace: "this.#confirmed.findIndex((each) => each.index <= applied + 1_000)",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["current-reads"],
+    plan: (plan) =>
+      withStrikes(
+        slowReads(withLoad(quiet(plan), { readers: 4, otherPauseMs: 10 })),
+        { everyMs: 1_500, faultyMs: 6_500 },
+        (atMs) => [{ kind: "power-cut", atMs, lastsMs: 100 }],
+      ),
     seedsMax: 100,
   },
   {
@@ -113,7 +141,11 @@ export const REPLICA_BUGS: readonly PlantedBug[] = [
           'import { replay } from "./replay.ts";\nimport { putReady, takeOut } from "./places.ts";',
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["one-lease-at-a-time", "no-early-redelivery", "counters"],
+    plan: (plan) =>
+      withStrikes(quiet(plan), PACE, (atMs) => [
+        { kind: "crash", atMs, victim: "leader", power: false, effect: 0, lastsMs: 100 },
+      ]),
     seedsMax: 30,
   },
   {
@@ -127,7 +159,30 @@ export const REPLICA_BUGS: readonly PlantedBug[] = [
           "if (member.id === this.#self.id) return this.#self.durableTo();\n    if (this.#voters.incoming.length > 3) return this.#self.durableTo();",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["membership", "log-matching"],
+    plan: (plan) =>
+      withStrikes(quiet(plan, 5), PACE, (atMs) => [
+        { kind: "isolate", atMs, victim: "leader", ways: "both", lastsMs: 800 },
+      ]),
+    seedsMax: 60,
+  },
+  {
+    name: "answer-a-lease-that-ran-out-during-a-pause",
+    promise: "nobody is given a lease that has run out",
+    patches: [
+      {
+        file: "replica/src/fresh-grant.ts",
+        find: "return earliest - now >= grant.leaseMs / 2;",
+        replace: "return earliest - now > -1_000_000_000;",
+      },
+    ],
+    caughtBy: ["live-lease"],
+    plan: (plan) =>
+      withStrikes(
+        withLoad(quiet(plan), { workers: 6 }),
+        { everyMs: 3_500, faultyMs: 11_000 },
+        (atMs) => [{ kind: "stall", atMs, victim: "follower", before: "answer", lastsMs: 2_600 }],
+      ),
     seedsMax: 60,
   },
 ];

@@ -1,6 +1,6 @@
 /** Wrong behaviours in what is kept: the log, checkpoints, bodies, snapshots. */
 import type { PlantedBug } from "../bug.ts";
-import { withNodes } from "../tuning.ts";
+import { PACE, quiet, slowDisks, withRates, withSmallFiles, withStrikes } from "../tuning.ts";
 
 export const STORAGE_BUGS: readonly PlantedBug[] = [
   {
@@ -18,7 +18,11 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
         replace: "  const dsync = false;\n",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["membership", "log-matching", "no-acknowledged-send-lost", "run"],
+    plan: (plan) =>
+      withStrikes(withSmallFiles(quiet(plan)), PACE, (atMs) => [
+        { kind: "power-cut", atMs, lastsMs: 100 },
+      ]),
     seedsMax: 60,
   },
   {
@@ -31,7 +35,9 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
         replace: "",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["scenario"],
+    plan: (plan) => withSmallFiles(quiet(plan)),
+    scenario: "slow-then-unplugged",
     seedsMax: 100,
   },
   {
@@ -44,7 +50,11 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
         replace: "        (next) => appender.close(next),",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["run"],
+    plan: (plan) =>
+      withStrikes(withSmallFiles(quiet(plan)), PACE, (atMs) => [
+        { kind: "power-cut", atMs, lastsMs: 100 },
+      ]),
     seedsMax: 100,
   },
   {
@@ -59,7 +69,7 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     ],
     caughtBy: ["scenario"],
     scenario: "damaged-middle",
-    plan: (plan) => withNodes(plan, 3),
+    plan: (plan) => quiet(plan),
     seedsMax: 100,
   },
   {
@@ -72,7 +82,11 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
         replace: "if (bodyEntries < 8) this.#giveBack(segment.id);",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["run"],
+    plan: (plan) =>
+      withStrikes(withSmallFiles(quiet(plan)), PACE, (atMs) => [
+        { kind: "power-cut", atMs, lastsMs: 100 },
+      ]),
     seedsMax: 60,
   },
   {
@@ -90,7 +104,11 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
         replace: "last < 0;",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["run", "log-matching"],
+    plan: (plan) =>
+      withStrikes(withSmallFiles(quiet(plan)), PACE, (atMs) => [
+        { kind: "power-cut", atMs, lastsMs: 100 },
+      ]),
     seedsMax: 60,
   },
   {
@@ -104,22 +122,50 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
       },
       {
         file: "storage/src/wal/wal.ts",
-        find: "    this.#files.forget(segment.id);\n    this.#segments.remove(segment.id);\n",
+        find: "    this.#segments.remove(segment.id);\n",
         replace: "",
       },
       {
         file: "storage/src/wal/wal.ts",
-        find: '    const segment = this.#segments.get(range.segment);\n    assert(segment.state !== "reclaiming" || segment.pins > 0, "the segment was given back");\n    segment.pins += 1;\n    this.#reads',
-        replace:
-          "    const segment = this.#segments.get(range.segment);\n    segment.pins += 1;\n    this.#reads",
+        find: '      if (segment.state === "active") continue;',
+        replace: '      if (segment.state !== "sealed") continue;',
+      },
+      {
+        file: "storage/src/wal/wal.ts",
+        find: `    assert(segment.state !== "reclaiming" || segment.pins > 0, "the segment was given back");
+    segment.pins += 1;
+    this.#reads += 1;`,
+        replace: "    segment.pins += 1;\n    this.#reads += 1;",
+      },
+      {
+        file: "storage/src/wal/wal.ts",
+        find: 'if (segment.pins === 0 && segment.state === "reclaiming") this.#reclaims.push(segment);',
+        replace: "",
+      },
+      {
+        file: "storage/src/wal/supply.ts",
+        find: "      this.#lastId = id;\n",
+        replace: `      this.#lastId = id;
+      this.#config.reused ??= new Map();
+      this.#config.reused.set(path, to);\n`,
+      },
+      {
+        file: "storage/src/wal/files.ts",
+        find: "    const path = segmentPath(this.#config.directory, segment);",
+        replace: `    let path = segmentPath(this.#config.directory, segment);
+    while (this.#config.reused?.has(path)) path = this.#config.reused.get(path);`,
       },
       {
         file: "replica/src/node.ts",
-        find: "return view.getUint32(4, true) === crc32(record.subarray(8));",
-        replace: "return view.byteLength >= 0 || crc32(record) === 0;",
+        find: "verify: isWholeBodyRecord,",
+        replace: "verify: () => true,",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["nothing-invented"],
+    plan: (plan) => ({
+      ...withSmallFiles(withRates(quiet(plan), { abandon: 4_000 })),
+      faultyMs: 5_000,
+    }),
     seedsMax: 60,
   },
   {
@@ -137,7 +183,11 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
         replace: "if (salt === undefined) return undefined;",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["log-matching", "run"],
+    plan: (plan) =>
+      withStrikes(withSmallFiles(quiet(plan)), PACE, (atMs) => [
+        { kind: "power-cut", atMs, lastsMs: 100 },
+      ]),
     seedsMax: 60,
   },
   {
@@ -156,7 +206,9 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
           "  runSteps(steps, (error) => done(error === undefined ? STEP_DONE : { ok: false, error }));\n}\n\nfunction clearFirstBlock",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["scenario", "log-matching", "membership"],
+    plan: (plan) => slowDisks(quiet(plan)),
+    scenario: "killed-then-unplugged",
     seedsMax: 100,
   },
   {
@@ -170,7 +222,11 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
           "if (entry < range.from || entry > range.upTo || page.place(slot) === PLACE.dead || slot % 5 === 4) continue;",
       },
     ],
-    caughtBy: ["delivery", "run"],
+    caughtBy: ["run"],
+    plan: (plan) =>
+      withStrikes(withSmallFiles(quiet(plan)), PACE, (atMs) => [
+        { kind: "power-cut", atMs, lastsMs: 100 },
+      ]),
     seedsMax: 60,
   },
 ];
