@@ -5,7 +5,12 @@
 import type { Entry } from "@kqueuey/raft";
 import { Queue } from "./account.ts";
 import { AuditedCatalogue } from "./catalogue.ts";
-import { type AttributeChanges, type AuditedCommand, readEntry } from "./entry-reader.ts";
+import {
+  type AttributeChanges,
+  type AuditedCommand,
+  readEntry,
+  type SettleKind,
+} from "./entry-reader.ts";
 import { Ledger } from "./ledger.ts";
 import { type AuditedOutcome, done, refused } from "./outcome.ts";
 import { type Moment, Rules } from "./rules.ts";
@@ -42,6 +47,12 @@ const DEFAULTS: ReadonlyMap<string, number> = new Map([
   ["receiveWaitMs", 0],
 ]);
 const NO_CHANGES: AttributeChanges = { numbers: new Map(), deadLetter: "keep" };
+
+/** Commands on a queue that exists. */
+type QueueCommand = Extract<
+  AuditedCommand,
+  { readonly kind: "send" | "receive" | SettleKind | "setQueue" | "purgeQueue" }
+>;
 
 export class Auditor {
   readonly rules: Rules = new Rules();
@@ -144,31 +155,21 @@ export class Auditor {
         return this.#create(command);
       case "deleteQueue":
         return this.#delete(command.queueId, at);
-      default: {
+      case "send":
+      case "receive":
+      case "tombstone":
+      case "extend":
+      case "release":
+      case "undelivered":
+      case "setQueue":
+      case "purgeQueue": {
         const queue = this.rules.queues.get(command.queueId);
         return queue === undefined ? refused("queue-not-found") : this.#onQueue(queue, command, at);
       }
     }
   }
 
-  #onQueue(
-    queue: Queue,
-    command: Extract<
-      AuditedCommand,
-      {
-        readonly kind:
-          | "send"
-          | "receive"
-          | "tombstone"
-          | "extend"
-          | "release"
-          | "undelivered"
-          | "setQueue"
-          | "purgeQueue";
-      }
-    >,
-    at: Moment,
-  ): AuditedOutcome {
+  #onQueue(queue: Queue, command: QueueCommand, at: Moment): AuditedOutcome {
     const { rules } = this;
     switch (command.kind) {
       case "send":
