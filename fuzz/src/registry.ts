@@ -10,6 +10,7 @@ import { configuration } from "./targets/configuration.ts";
 import { handshake } from "./targets/handshake.ts";
 import { logEntries } from "./targets/log-entries.ts";
 import { peerFrames } from "./targets/peer-frames.ts";
+import { peerLies } from "./targets/peer-lies.ts";
 import { peerPort } from "./targets/peer-port.ts";
 import { raftMessagesTarget } from "./targets/raft-messages.ts";
 import { receipts } from "./targets/receipts.ts";
@@ -25,6 +26,7 @@ export const TARGETS: readonly Target[] = [
   peerFrames,
   handshake,
   raftMessagesTarget,
+  peerLies,
   logEntries,
   commands,
   bodyRecords,
