@@ -203,4 +203,35 @@ describe("who calls", () => {
     });
     expect(output).toEqual({ Attributes: { ApproximateNumberOfMessages: "1" } });
   });
+
+  test("a retried receive is given the same messages under the same handles", async () => {
+    const url = await sqs.createQueue("q");
+    for (const body of ["a", "b", "c"]) await sqs.sendMessage(url, body);
+    const headers = { "amz-sdk-invocation-id": "8f1c2d3e-0000-4000-8000-000000000002" };
+    const input = { QueueUrl: url, MaxNumberOfMessages: 2 };
+    const first = await sqs.call("ReceiveMessage", input, headers);
+    expect(first.output["Messages"]).toMatchObject([{ Body: "a" }, { Body: "b" }]);
+    expect((await sqs.call("ReceiveMessage", input, headers)).output).toEqual(first.output);
+    const another = await sqs.call("ReceiveMessage", input);
+    expect(another.output["Messages"]).toMatchObject([{ Body: "c" }]);
+  });
+
+  test("a retry may come in the other protocol", async () => {
+    const url = await sqs.createQueue("q");
+    const headers = { "amz-sdk-invocation-id": "8f1c2d3e-0000-4000-8000-000000000003" };
+    const sent = await sqs.call("SendMessage", { QueueUrl: url, MessageBody: "a" }, headers);
+    const parameters = { Action: "SendMessage", QueueUrl: url, MessageBody: "a" };
+    const again = await sqs.query(parameters, {}, headers);
+    expect(again.text).toContain(`<MessageId>${String(sent.output["MessageId"])}</MessageId>`);
+  });
+
+  test.each(["", "x".repeat(65), "a b", "ä"])("the id %j is not one", async (id) => {
+    const url = await sqs.createQueue("q");
+    const headers = { "amz-sdk-invocation-id": id };
+    for (let at = 0; at < 2; at++) {
+      await sqs.call("SendMessage", { QueueUrl: url, MessageBody: "a" }, headers);
+    }
+    const { output } = await sqs.call("ReceiveMessage", { QueueUrl: url, MaxNumberOfMessages: 10 });
+    expect(output["Messages"]).toHaveLength(2);
+  });
 });
