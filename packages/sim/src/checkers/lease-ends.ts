@@ -45,9 +45,11 @@ export class LeaseEnds implements Checker {
     this.#verdicts.broken(`${name}: the lease ended at ${deadline}, noticed at ${endedAt}`);
   }
 
-  /** Whether the last entry before `from` and the first at `to` or later are of one term. */
+  /** Whether the entry that told the time before `from` and the first at `to` or later are of one term. */
   #oneLeaderBetween(from: number, to: number): boolean {
-    const before = this.#auditor.at(this.#lastBefore(from));
+    // Entries without a time, such as those that open a term, keep that of the one before them.
+    const told = this.#auditor.at(this.#lastBefore(from))?.now ?? 0;
+    const before = this.#auditor.at(this.#lastBefore(told) + 1);
     const after = this.#auditor.at(this.#lastBefore(to) + 1);
     return before !== undefined && after !== undefined && before.term === after.term;
   }

@@ -1,7 +1,8 @@
 /** The checkers that compare with the auditor's account: each lets a true run pass and finds a lie. */
 
-import { groupId } from "@kqueuey/base";
+import { groupId, logIndex, term } from "@kqueuey/base";
 import { queueId } from "@kqueuey/queue";
+import type { Entry } from "@kqueuey/raft";
 import { describe, expect, test } from "vitest";
 import { Auditor } from "../../src/auditor/auditor.ts";
 import { Answers } from "../../src/checkers/answers.ts";
@@ -192,6 +193,19 @@ describe("lease-ends", () => {
   test("lets pass one whose end nobody could notice because leaders changed", () => {
     const book = grantedA(make)
       .apply(1_000)
+      .applyAt(1, entryAt(4, 9_000, [], 2));
+    expect(book.end(new History())).toEqual([]);
+  });
+
+  test("lets pass one whose end fell before the first entry of a new leader, which tells no time", () => {
+    const noop: Entry = {
+      index: logIndex(3),
+      term: term(2),
+      kind: "noop",
+      data: new Uint8Array(0),
+    };
+    const book = grantedA(make)
+      .skip(1, noop)
       .applyAt(1, entryAt(4, 9_000, [], 2));
     expect(book.end(new History())).toEqual([]);
   });

@@ -178,6 +178,14 @@ export class LogBook {
     return this;
   }
 
+  /** A node passes over an entry that is not for its machine. */
+  skip(id: number, entry: Entry): this {
+    const machine = this.machine(id);
+    machine.skip(entry.index);
+    for (const checker of this.#checkers) checker.applied?.({ id: nodeId(id) }, entry, machine);
+    return this;
+  }
+
   machine(id: number): QueueMachine {
     const node = nodeId(id);
     let machine = this.#machines.get(node);
