@@ -7,6 +7,8 @@ import { Verdicts } from "./verdicts.ts";
 export interface HistoryJudge {
   readonly name: string;
   readonly promise: string;
+  /** Only when workers took and tombstoned until nothing was left does what was not seen say anything. */
+  readonly onlyWhenDrained?: true;
   judge(history: History, broken: (what: string) => void): void;
 }
 
@@ -49,6 +51,7 @@ export class HistoryChecker implements Checker {
   }
 
   ended(end: RunEnd): void {
+    if (this.#judge.onlyWhenDrained === true && !end.drained) return;
     this.#judge.judge(end.history, (what) => this.#verdicts.broken(what));
   }
 }

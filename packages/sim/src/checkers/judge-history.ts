@@ -14,8 +14,8 @@ import { staleReceipt } from "./stale-receipt.ts";
 import { tombstoneFinal } from "./tombstone-final.ts";
 import { Verdicts } from "./verdicts.ts";
 
-/** Judges for which it does not matter whether the run was brought to an end. */
 export const HISTORY_JUDGES: readonly HistoryJudge[] = [
+  noAcknowledgedSendLost,
   nothingInvented,
   sentAtMostOnce,
   noEarlyRedelivery,
@@ -32,7 +32,7 @@ export function judgeHistory(
   history: History,
   end: { readonly drained: boolean } = { drained: true },
 ): Violation[] {
-  const judges = end.drained ? [...HISTORY_JUDGES, noAcknowledgedSendLost] : HISTORY_JUDGES;
+  const judges = HISTORY_JUDGES.filter((judge) => end.drained || judge.onlyWhenDrained !== true);
   return judges.flatMap((judge) => {
     const verdicts = new Verdicts(judge.name, judge.promise);
     judge.judge(history, (what) => verdicts.broken(what));

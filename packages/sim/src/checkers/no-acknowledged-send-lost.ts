@@ -9,6 +9,7 @@ import type { HistoryJudge } from "./history-checker.ts";
 export const noAcknowledgedSendLost: HistoryJudge = {
   name: "no-acknowledged-send-lost",
   promise: "an acknowledged send is never lost",
+  onlyWhenDrained: true,
   judge: (history, broken) => {
     const excused = queuesThatLoseMessages(history);
     for (const message of messagesOf(history).values()) {
