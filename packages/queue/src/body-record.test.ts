@@ -8,7 +8,7 @@ import {
   encodeBodyRecord,
   isWholeBodyRecord,
 } from "./body-record.ts";
-import { sizeClassOf, sizeOfClass } from "./page.ts";
+import { sizeClassOf, sizeOfClass } from "./size-class.ts";
 
 const records = fc.record({
   sentAtMs: fc.nat().map(wallTime),

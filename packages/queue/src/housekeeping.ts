@@ -7,8 +7,9 @@ import { must } from "@kqueuey/base";
 import type { Core } from "./core.ts";
 import { STEP } from "./core.ts";
 import { comeBack } from "./dead-letter.ts";
+import { LEASE_WORDS, NEXT_WORD } from "./lease-plane.ts";
 import { HOUSEKEEPING_STEPS_MAX } from "./limits.ts";
-import { type Page, PLACE, WORDS } from "./page.ts";
+import { type Page, PLACE } from "./page.ts";
 import { referenceTo, slotOf } from "./page-pool.ts";
 import { kill, putReady, takeOut } from "./places.ts";
 import type { QueueState } from "./queue.ts";
@@ -70,7 +71,7 @@ function dropDoomed(core: Core, references: readonly number[]): number[] {
 
 function unlinkDoomed(core: Core, page: Page, slot: number): void {
   core.wheel.remove(referenceTo(page, slot), page.visibleAt(slot));
-  must(page.lease, "a linked slot has a lease plane")[slot * WORDS + 3] = UNLINKED;
+  must(page.lease, "a linked slot has a lease plane")[slot * LEASE_WORDS + NEXT_WORD] = UNLINKED;
 }
 
 /** By (queue, sequence): a bucket's own order is that of its history, mostly exactly the reverse. */
@@ -175,7 +176,7 @@ function sweepPage(core: Core, page: Page): void {
     if (place === PLACE.dead) continue;
     core.deaths.add(page.entry(slot), 1);
     if (place !== PLACE.delayed && place !== PLACE.leased) continue;
-    if (page.lease?.[slot * WORDS + 3] !== UNLINKED) unlinkDoomed(core, page, slot);
+    if (page.lease?.[slot * LEASE_WORDS + NEXT_WORD] !== UNLINKED) unlinkDoomed(core, page, slot);
   }
   const counts = page.queue.countsInTable;
   if (counts.size > 0) {

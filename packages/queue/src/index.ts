@@ -83,8 +83,9 @@ export {
   LEASE_MS_MAX,
   SESSION_WINDOW,
 } from "./limits.ts";
-export type { MemoryView, OutboxMessage, QueueView } from "./machine.ts";
+export type { OutboxMessage, QueueView } from "./machine.ts";
 export { QueueMachine } from "./machine.ts";
+export type { MemoryView } from "./memory.ts";
 export { MESSAGE_ID_BYTES, messageId, messageIdRun, writeMessageId } from "./message-id.ts";
 export type {
   AcceptedOutcome,

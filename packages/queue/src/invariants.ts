@@ -3,6 +3,7 @@
  * every state that comes from a disk.
  */
 import type { Core } from "./core.ts";
+import { COUNT_IN_TABLE } from "./lease-plane.ts";
 import { FLAG_LEASE, type Page, PLACE } from "./page.ts";
 import { placeName } from "./places.ts";
 import type { QueueState } from "./queue.ts";
@@ -36,10 +37,12 @@ interface Count {
   leased: number;
   delayed: number;
   outbox: number;
+  /** Messages whose receive count stands in the queue's table. */
+  inTable: number;
 }
 
 function checkQueue(core: Core, queue: QueueState): string | undefined {
-  const count: Count = { fresh: 0, redelivered: 0, leased: 0, delayed: 0, outbox: 0 };
+  const count: Count = { fresh: 0, redelivered: 0, leased: 0, delayed: 0, outbox: 0, inTable: 0 };
   let end = 1;
   for (let place = 0; place < queue.pages.length; place++) {
     const page = queue.pages.at(place);
@@ -54,6 +57,10 @@ function checkQueue(core: Core, queue: QueueState): string | undefined {
     if (found !== undefined) return found;
   }
   if (end > queue.nextSequence) return "a message from the future";
+  // Purged messages leave the table when their pages are swept.
+  if (core.doomed.length === 0 && queue.countsInTable.size !== count.inTable) {
+    return `${queue.countsInTable.size} receive counts in the table, counted ${count.inTable}`;
+  }
   return checkCounters(queue, count);
 }
 
@@ -97,6 +104,7 @@ function checkPage(core: Core, page: Page, count: Count): string | undefined {
     if (isRedelivered) redelivered += 1;
     const found = checkSlot(core, page, slot);
     if (found !== undefined) return `${name} ${found}`;
+    if (page.receiveCount(slot) >= COUNT_IN_TABLE) count.inTable += 1;
     if (place === PLACE.leased) count.leased += 1;
     if (place === PLACE.delayed) count.delayed += 1;
     if (place === PLACE.outbox) count.outbox += 1;

@@ -19,6 +19,7 @@ import { houseIsPending, keepHouse, sweepDoomed } from "./housekeeping.ts";
 import type { QueueId, Sequence } from "./ids.ts";
 import { findViolation } from "./invariants.ts";
 import { CLUSTER_TIME_END, ENTRY_INDEX_END } from "./limits.ts";
+import { type MemoryView, weigh } from "./memory.ts";
 import type { OutcomeSink } from "./outcome.ts";
 import { PLACE } from "./page.ts";
 import {
@@ -62,20 +63,6 @@ export interface QueueView {
   readonly delayed: number;
   /** On their way to a queue of another group. */
   readonly outbox: number;
-}
-
-/** What a machine's index weighs, in bytes of its typed arrays. */
-export interface MemoryView {
-  /** Messages in all queues. */
-  readonly messages: number;
-  /** Base and lease planes: 24 bytes a slot each. */
-  readonly planeBytes: number;
-  /** Ready bitmaps: 2 bits a slot. */
-  readonly bitmapBytes: number;
-  /** Origin planes: 28 bytes a slot in pages that hold a moved message. */
-  readonly originBytes: number;
-  /** Records of request ids. */
-  readonly requestBytes: number;
 }
 
 /** A message on its way to another group: what an `accept` there needs. */
@@ -411,16 +398,7 @@ export class QueueMachine {
 
   /** What the index weighs now; walks over the pages. */
   memory(): MemoryView {
-    let planeBytes = 0;
-    let bitmapBytes = 0;
-    let originBytes = 0;
-    for (const page of this.#core.pool.all()) {
-      planeBytes += page.base.byteLength + (page.lease?.byteLength ?? 0);
-      bitmapBytes += page.ready.byteLength;
-      originBytes += page.origin?.byteLength ?? 0;
-    }
-    const { stored: messages, requests } = this.#core;
-    return { messages, planeBytes, bitmapBytes, originBytes, requestBytes: requests.bytes };
+    return weigh(this.#core);
   }
 
   /** The first invariant that does not hold, in words; undefined when all do. Counts everything anew. */

@@ -18,6 +18,11 @@ export class PageList {
     return this.#pages.length - this.#head;
   }
 
+  /** Bytes of the list, its search keys and its summaries. */
+  get bytes(): number {
+    return this.#pages.length * 16 + this.#fresh.bytes + this.#redelivered.bytes;
+  }
+
   /** The `place`-th page. */
   at(place: number): Page | undefined {
     return this.#pages[this.#head + place];
@@ -124,6 +129,10 @@ class Summary {
   #words = new Uint32Array(2);
   /** No word before this has a bit. */
   #hint = 0;
+
+  get bytes(): number {
+    return this.#words.byteLength;
+  }
 
   set(place: number): void {
     const word = place >>> 5;

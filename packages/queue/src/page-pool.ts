@@ -1,7 +1,8 @@
 /** All pages of a machine, by number, and the memory of freed ones for the next. */
 import { assert, must } from "@kqueuey/base";
+import { LEASE_WORDS } from "./lease-plane.ts";
 import type { PageMemory, PageStart } from "./page.ts";
-import { PAGE_SLOTS_MAX, PAGE_SLOTS_MIN, Page, WORDS } from "./page.ts";
+import { BASE_WORDS, PAGE_SLOTS_MAX, PAGE_SLOTS_MIN, Page } from "./page.ts";
 
 /** Freed planes kept for each size of page. */
 const KEPT_MAX = 64;
@@ -28,7 +29,7 @@ export class PagePool {
     const index = this.#freeIndexes.pop() ?? this.#pages.length;
     assert(index < 0x7f_ffff, "more pages than references can name");
     const memory = this.#keptFor(size).memory.pop() ?? {
-      base: new Uint32Array(size * WORDS),
+      base: new Uint32Array(size * BASE_WORDS),
       ready: new Uint32Array(2 * Math.ceil(size / 32)),
     };
     const page = new Page(index, start, memory);
@@ -39,7 +40,7 @@ export class PagePool {
   /** Gives the page its lease plane, if it has none; what is in it is meaningless until written. */
   needLease(page: Page): void {
     if (page.lease !== undefined) return;
-    page.lease = this.#keptFor(page.size).planes.pop() ?? new Uint32Array(page.size * WORDS);
+    page.lease = this.#keptFor(page.size).planes.pop() ?? new Uint32Array(page.size * LEASE_WORDS);
   }
 
   /** The page is no more; nothing may refer to it. Its ready bitmaps must be empty or doomed. */
@@ -63,6 +64,21 @@ export class PagePool {
   /** Every page, in no particular order. */
   *all(): Iterable<Page> {
     for (const page of this.#pages) if (page !== undefined) yield page;
+  }
+
+  /** Bytes of the table of pages, as far as it is filled. */
+  get tableBytes(): number {
+    return (this.#pages.length + this.#freeIndexes.length) * 8;
+  }
+
+  /** Bytes kept of freed pages. */
+  get spareBytes(): number {
+    let bytes = 0;
+    for (const { memory, planes } of this.#kept) {
+      for (const { base, ready } of memory) bytes += base.byteLength + ready.byteLength;
+      for (const plane of planes) bytes += plane.byteLength;
+    }
+    return bytes;
   }
 
   #keptFor(size: number): Kept {

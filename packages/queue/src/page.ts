@@ -1,6 +1,6 @@
 /**
  * The index of messages: pages of slots, slot i of a page being the message with sequence
- * `firstSequence + i`. No object per message; a slot is 6 words in each of up to three planes.
+ * `firstSequence + i`. No object per message; a slot has words in up to three planes.
  *
  * base, 24 bytes, always there:
  *     0  entry, low 32 bits
@@ -10,14 +10,7 @@
  *     4  next of the message group
  *     5  entry, high 8 bits << 24 | visible-at, high 8 bits << 16 | enqueued: seconds after the page's base
  *
- * lease, 24 bytes, from the first lease or delay in the page:
- *     0  token, low 32 bits
- *     1  lease length in ms (26 bits) | first received, bits 40 to 45 << 26
- *     2  first received, low 32 bits, wall-clock ms
- *     3  next, and
- *     4  previous in a bucket of the timing wheel (while delayed or leased)
- *     5  token, high 16 bits | first received, bits 32 to 39 << 16 | receive count (8 bits; 255: in a table) << 24
- *     In the outbox: token = outbox number, lease length = target group, words 3 and 4 = target queue.
+ * lease, 20 bytes, from the first lease or delay in the page: see lease-plane.ts.
  *
  * origin, 28 bytes, in pages that hold a moved message:
  *     0, 1, 2  low 32 bits of origin queue, origin sequence, source queue
@@ -27,6 +20,21 @@
  *     6  receive count on arrival
  */
 import { assert, type ByteWriter } from "@kqueuey/base";
+import {
+  baseFor,
+  COUNT_IN_TABLE,
+  FIRST_RECEIVED_WORD,
+  isNear,
+  LEASE_MS_BITS,
+  LEASE_MS_MASK,
+  LEASE_WORDS,
+  type Lease,
+  NEXT_WORD,
+  NO_BASE,
+  PREVIOUS_WORD,
+  TOKEN_WORD,
+  widenColumn,
+} from "./lease-plane.ts";
 import type { QueueState } from "./queue.ts";
 import { MARK, type Mark, UNIT_KIND, type Unit, unitKey } from "./units.ts";
 
@@ -45,17 +53,15 @@ export const PLACE_MASK = 7;
 export const FLAG_LEASE = 8;
 /** The origin plane says something: the message was moved here. */
 export const FLAG_ORIGIN = 16;
-export const WORDS = 6;
+export const BASE_WORDS = 6;
 export const ORIGIN_WORDS = 7;
 export const PAGE_SLOTS_MIN = 16;
 export const PAGE_SLOTS_MAX = 512;
-/** A count of 255 or more stands in the queue's table. */
-export const COUNT_IN_TABLE = 255;
 const HIGH = 0x1_0000_0000;
 const SECOND_BIAS = 0x100_0000_0000;
 /** Seconds that a slot may be younger than its page's base. */
 export const PAGE_SECONDS_MAX = 0xffff;
-const PAGE_UNIT_VERSION = 1;
+export const PAGE_UNIT_VERSION = 2;
 
 /** Where a page's numbers begin. */
 export interface PageStart {
@@ -83,6 +89,12 @@ export class Page implements Unit {
   readonly base: Uint32Array;
   readonly ready: Uint32Array;
   lease: Uint32Array | undefined = undefined;
+  /** What the lease plane's tokens count from; then their high bits, once the column is wide. */
+  tokenBase: number = NO_BASE;
+  tokenHighs: Uint16Array | undefined = undefined;
+  /** The same of the times of first receives. */
+  firstReceivedBase: number = NO_BASE;
+  firstReceivedHighs: Uint16Array | undefined = undefined;
   origin: Uint32Array | undefined = undefined;
   /** Slots given out, from 0. */
   used = 0;
@@ -114,48 +126,48 @@ export class Page implements Unit {
   }
 
   flags(slot: number): number {
-    return (this.base[slot * WORDS + 1] ?? 0) & 0xff;
+    return (this.base[slot * BASE_WORDS + 1] ?? 0) & 0xff;
   }
 
   place(slot: number): number {
-    return (this.base[slot * WORDS + 1] ?? 0) & PLACE_MASK;
+    return (this.base[slot * BASE_WORDS + 1] ?? 0) & PLACE_MASK;
   }
 
   setPlace(slot: number, place: number): void {
-    const at = slot * WORDS + 1;
+    const at = slot * BASE_WORDS + 1;
     this.base[at] = ((this.base[at] ?? 0) & ~PLACE_MASK) | place;
   }
 
   setFlag(slot: number, flag: number): void {
-    const at = slot * WORDS + 1;
+    const at = slot * BASE_WORDS + 1;
     this.base[at] = (this.base[at] ?? 0) | flag;
   }
 
   clearFlag(slot: number, flag: number): void {
-    const at = slot * WORDS + 1;
+    const at = slot * BASE_WORDS + 1;
     this.base[at] = (this.base[at] ?? 0) & ~flag;
   }
 
   entry(slot: number): number {
-    const at = slot * WORDS;
+    const at = slot * BASE_WORDS;
     return (this.base[at] ?? 0) + ((this.base[at + 5] ?? 0) >>> 24) * HIGH;
   }
 
   offset(slot: number): number {
-    return (this.base[slot * WORDS + 1] ?? 0) >>> 8;
+    return (this.base[slot * BASE_WORDS + 1] ?? 0) >>> 8;
   }
 
   sizeClass(slot: number): number {
-    return (this.base[slot * WORDS + 3] ?? 0) & 0xff;
+    return (this.base[slot * BASE_WORDS + 3] ?? 0) & 0xff;
   }
 
   visibleAt(slot: number): number {
-    const at = slot * WORDS;
+    const at = slot * BASE_WORDS;
     return (this.base[at + 2] ?? 0) + (((this.base[at + 5] ?? 0) >>> 16) & 0xff) * HIGH;
   }
 
   setVisibleAt(slot: number, time: number): void {
-    const at = slot * WORDS;
+    const at = slot * BASE_WORDS;
     assert(time < 0x100 * HIGH, "cluster time past 40 bits");
     this.base[at + 2] = time;
     const word = (this.base[at + 5] ?? 0) & 0xff00ffff;
@@ -169,13 +181,13 @@ export class Page implements Unit {
       const high = (this.origin[at + 4] ?? 0) >>> 16;
       return (this.origin[at + 5] ?? 0) + high * HIGH - SECOND_BIAS;
     }
-    return this.baseSecond + ((this.base[slot * WORDS + 5] ?? 0) & 0xffff);
+    return this.baseSecond + ((this.base[slot * BASE_WORDS + 5] ?? 0) & 0xffff);
   }
 
   /** Fills a new slot's base words; the place is set by who puts it there. Gives the slot. */
   append(entry: number, offset: number, rest: { sizeClass: number; second: number }): number {
     const slot = this.used;
-    const at = slot * WORDS;
+    const at = slot * BASE_WORDS;
     const base = this.base;
     base[at] = entry;
     base[at + 1] = offset << 8;
@@ -190,35 +202,43 @@ export class Page implements Unit {
   }
 
   token(slot: number): number {
-    const lease = this.lease;
-    if (lease === undefined) return 0;
-    const at = slot * WORDS;
-    return (lease[at] ?? 0) + ((lease[at + 5] ?? 0) & 0xffff) * HIGH;
+    const word = this.lease?.[slot * LEASE_WORDS + TOKEN_WORD] ?? 0;
+    if (this.tokenHighs !== undefined) return word + (this.tokenHighs[slot] ?? 0) * HIGH;
+    return word === 0 ? 0 : this.tokenBase + word;
   }
 
   leaseMs(slot: number): number {
-    return ((this.lease ?? this.base)[slot * WORDS + 1] ?? 0) & 0x3ff_ffff;
+    return this.#leaseMsAndCount(slot) & LEASE_MS_MASK;
   }
 
   firstReceived(slot: number): number {
-    const lease = this.lease;
-    if (lease === undefined) return 0;
-    const at = slot * WORDS;
-    const high = ((lease[at + 1] ?? 0) >>> 26) * 0x100 + (((lease[at + 5] ?? 0) >>> 16) & 0xff);
-    return (lease[at + 2] ?? 0) + high * HIGH;
+    const word = this.lease?.[slot * LEASE_WORDS + FIRST_RECEIVED_WORD] ?? 0;
+    const highs = this.firstReceivedHighs;
+    if (highs !== undefined) return word + (highs[slot] ?? 0) * HIGH;
+    return word === 0 ? 0 : this.firstReceivedBase + word;
+  }
+
+  #leaseMsAndCount(slot: number): number {
+    return this.lease?.[slot * LEASE_WORDS + 1] ?? 0;
   }
 
   /** Grants so far that were not undone. */
   receiveCount(slot: number): number {
     if ((this.flags(slot) & FLAG_LEASE) === 0) return 0;
-    const count = ((this.lease ?? this.base)[slot * WORDS + 5] ?? 0) >>> 24;
-    if (count < COUNT_IN_TABLE) return count;
+    const count = this.#leaseMsAndCount(slot) >>> LEASE_MS_BITS;
+    return count < COUNT_IN_TABLE ? count : this.#countInTable(slot);
+  }
+
+  #countInTable(slot: number): number {
     return this.queue.countsInTable.get(this.firstSequence + slot) ?? COUNT_IN_TABLE;
   }
 
   /** Grants so far in this queue: a moved message brought some along. */
   receivesHere(slot: number): number {
-    return this.receiveCount(slot) - this.countOnArrival(slot);
+    const flags = this.flags(slot);
+    if ((flags & FLAG_LEASE) === 0) return 0;
+    const count = this.receiveCount(slot);
+    return (flags & FLAG_ORIGIN) === 0 ? count : count - this.countOnArrival(slot);
   }
 
   countOnArrival(slot: number): number {
@@ -227,31 +247,66 @@ export class Page implements Unit {
   }
 
   /** Writes the lease words but the wheel's; sets FLAG_LEASE. The plane must be there. */
-  setLease(
-    slot: number,
-    value: { token: number; leaseMs: number; firstReceived: number; count: number },
-  ): void {
+  setLease(slot: number, value: Lease): void {
     const lease = this.lease;
     assert(lease !== undefined, "a lease without its plane");
-    const at = slot * WORDS;
-    const firstHigh = Math.floor(value.firstReceived / HIGH);
-    const count = Math.min(value.count, COUNT_IN_TABLE);
     if (value.count >= COUNT_IN_TABLE) {
       this.queue.countsInTable.set(this.firstSequence + slot, value.count);
     } else if (this.queue.countsInTable.size > 0) {
       this.queue.countsInTable.delete(this.firstSequence + slot);
     }
-    lease[at] = value.token;
-    lease[at + 1] = value.leaseMs | ((firstHigh >>> 8) << 26);
-    lease[at + 2] = value.firstReceived;
-    lease[at + 5] = Math.floor(value.token / HIGH) | ((firstHigh & 0xff) << 16) | (count << 24);
+    const at = slot * LEASE_WORDS;
+    const count = Math.min(value.count, COUNT_IN_TABLE);
+    const token = value.token - this.tokenBase;
+    const firstReceived = value.firstReceived - this.firstReceivedBase;
+    lease[at + TOKEN_WORD] = isNear(token) ? token : this.#farToken(lease, slot, value.token);
+    lease[at + 1] = value.leaseMs | (count << LEASE_MS_BITS);
+    lease[at + FIRST_RECEIVED_WORD] = isNear(firstReceived)
+      ? firstReceived
+      : this.#farFirstReceived(lease, slot, value.firstReceived);
     this.setFlag(slot, FLAG_LEASE);
+  }
+
+  /** The word of a token that is not near the base: the first one sets it, and any later one makes the column wide. */
+  #farToken(lease: Uint32Array, slot: number, token: number): number {
+    if (this.tokenHighs === undefined) {
+      if (token === 0) return 0;
+      if (this.tokenBase === NO_BASE) {
+        this.tokenBase = baseFor(token);
+        return token - this.tokenBase;
+      }
+      this.tokenHighs = widenColumn(lease, TOKEN_WORD, this.tokenBase);
+      this.tokenBase = NO_BASE;
+    }
+    this.tokenHighs[slot] = Math.floor(token / HIGH);
+    return token;
+  }
+
+  #farFirstReceived(lease: Uint32Array, slot: number, firstReceived: number): number {
+    if (this.firstReceivedHighs === undefined) {
+      if (firstReceived === 0) return 0;
+      if (this.firstReceivedBase === NO_BASE) {
+        this.firstReceivedBase = baseFor(firstReceived);
+        return firstReceived - this.firstReceivedBase;
+      }
+      const base = this.firstReceivedBase;
+      this.firstReceivedHighs = widenColumn(lease, FIRST_RECEIVED_WORD, base);
+      this.firstReceivedBase = NO_BASE;
+    }
+    this.firstReceivedHighs[slot] = Math.floor(firstReceived / HIGH);
+    return firstReceived;
   }
 
   setLeaseMs(slot: number, leaseMs: number): void {
     if (this.lease === undefined) return;
-    const at = slot * WORDS + 1;
-    this.lease[at] = ((this.lease[at] ?? 0) & 0xfc00_0000) | leaseMs;
+    const at = slot * LEASE_WORDS + 1;
+    this.lease[at] = ((this.lease[at] ?? 0) & ~LEASE_MS_MASK) | leaseMs;
+  }
+
+  /** Bytes of the lease plane and its wide columns. */
+  get leaseBytes(): number {
+    const wide = this.tokenHighs?.byteLength ?? 0;
+    return (this.lease?.byteLength ?? 0) + wide + (this.firstReceivedHighs?.byteLength ?? 0);
   }
 
   originQueue(slot: number): number {
@@ -293,13 +348,13 @@ export class Page implements Unit {
     const lease = this.lease;
     assert(lease !== undefined, "an outbox message without a lease plane");
     this.setLeaseMs(slot, group);
-    lease[slot * WORDS + 3] = queue;
-    lease[slot * WORDS + 4] = Math.floor(queue / HIGH);
+    lease[slot * LEASE_WORDS + NEXT_WORD] = queue;
+    lease[slot * LEASE_WORDS + PREVIOUS_WORD] = Math.floor(queue / HIGH);
   }
 
   targetQueue(slot: number): number {
-    const at = slot * WORDS;
-    return (this.lease?.[at + 3] ?? 0) + (this.lease?.[at + 4] ?? 0) * HIGH;
+    const at = slot * LEASE_WORDS;
+    return (this.lease?.[at + NEXT_WORD] ?? 0) + (this.lease?.[at + PREVIOUS_WORD] ?? 0) * HIGH;
   }
 
   /** Marks a slot ready in a class; true when it is the page's first of that class. */
@@ -355,17 +410,18 @@ export class Page implements Unit {
   }
 
   #encodeSlot(writer: ByteWriter, slot: number): void {
-    const at = slot * WORDS;
+    const at = slot * BASE_WORDS;
     writer.u16(slot);
-    for (let word = 0; word < WORDS; word++) writer.u32(this.base[at + word] ?? 0);
+    for (let word = 0; word < BASE_WORDS; word++) writer.u32(this.base[at + word] ?? 0);
     const flags = this.flags(slot);
     if ((flags & FLAG_LEASE) !== 0) {
-      const lease = this.lease ?? this.base;
-      writer.u32(lease[at] ?? 0);
-      writer.u32(lease[at + 1] ?? 0);
-      writer.u32(lease[at + 2] ?? 0);
-      writer.u32(lease[at + 5] ?? 0);
-      if ((lease[at + 5] ?? 0) >>> 24 === COUNT_IN_TABLE) writer.u32(this.receiveCount(slot));
+      // Numbers, and nothing of how the columns hold them: equal states give equal bytes.
+      writer.u48(this.token(slot));
+      writer.u32(this.#leaseMsAndCount(slot));
+      writer.u48(this.firstReceived(slot));
+      if (this.#leaseMsAndCount(slot) >>> LEASE_MS_BITS === COUNT_IN_TABLE) {
+        writer.u32(this.#countInTable(slot));
+      }
       if ((flags & PLACE_MASK) === PLACE.outbox) writer.u48(this.targetQueue(slot));
     }
     if ((flags & FLAG_ORIGIN) === 0) return;
@@ -384,26 +440,4 @@ export interface Origin {
   readonly source: number;
   readonly enqueuedSecond: number;
   readonly countOnArrival: number;
-}
-
-/**
- * The class of a body record's size in bytes, as 8 bits: 5 of exponent, 3 of mantissa, rounded up by at most 1/8, so
- * that the index knows what a message weighs.
- */
-export function sizeClassOf(bytes: number): number {
-  if (bytes < 16) return bytes;
-  let exponent = 31 - Math.clz32(bytes);
-  const shift = exponent - 3;
-  let mantissa = (bytes + (1 << shift) - 1) >>> shift;
-  if (mantissa === 16) {
-    mantissa = 8;
-    exponent += 1;
-  }
-  return ((exponent - 2) << 3) | (mantissa - 8);
-}
-
-/** The largest size of a class. */
-export function sizeOfClass(sizeClass: number): number {
-  if (sizeClass < 16) return sizeClass;
-  return ((sizeClass & 7) + 8) * (1 << ((sizeClass >>> 3) - 1));
 }

@@ -17,6 +17,7 @@ import { PageList } from "./page-list.ts";
 import { MARK, type Mark, UNIT_KIND, type Unit, unitKey } from "./units.ts";
 
 const QUEUE_UNIT_VERSION = 1;
+const TABLE_ENTRY_BYTES = 64;
 
 export class QueueState implements Unit {
   readonly id: QueueId;
@@ -43,7 +44,7 @@ export class QueueState implements Unit {
   outboxHead = 0;
   /** Highest outbox number accepted, by source queue of another group. */
   readonly acceptedThrough: Map<number, number> = new Map();
-  /** Receive counts of 255 and more, by sequence. */
+  /** Receive counts of 63 and more, by sequence. */
   readonly countsInTable: Map<number, number> = new Map();
   readonly pages: PageList = new PageList();
   /** The page found last: settling a batch asks for neighbours. */
@@ -65,6 +66,12 @@ export class QueueState implements Unit {
   /** Messages in the queue, wherever they are. */
   get stored(): number {
     return this.available + this.inFlight + this.delayed + this.outbox;
+  }
+
+  /** Bytes of what finds pages and messages; entries of the table of counts are estimated. */
+  get tableBytes(): number {
+    const { length } = this.outboxSequences;
+    return this.pages.bytes + length * 8 + this.countsInTable.size * TABLE_ENTRY_BYTES;
   }
 
   /** Whole seconds that a message is kept. */

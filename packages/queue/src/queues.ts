@@ -16,10 +16,10 @@ import { STEP } from "./core.ts";
 import { arrive } from "./dead-letter.ts";
 import type { QueueId } from "./ids.ts";
 import { ACCEPT_SOURCES_MAX } from "./limits.ts";
-import { sizeClassOf } from "./page.ts";
 import { kill, noteSecond, putReady, takeOutbox } from "./places.ts";
 import { QueueState } from "./queue.ts";
 import { STATES } from "./replay.ts";
+import { sizeClassOf } from "./size-class.ts";
 
 function note(core: Core, call: Call, id: number): void {
   core.chain.mix(STEP.queue);

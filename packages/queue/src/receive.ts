@@ -10,9 +10,10 @@ import { comeBack, exhausted, moveAway } from "./dead-letter.ts";
 import { ID_END } from "./ids.ts";
 import { HOUSEKEEPING_STEPS_MAX } from "./limits.ts";
 import type { GrantedOutcome } from "./outcome.ts";
-import { FLAG_LEASE, FLAG_ORIGIN, type Page, sizeOfClass } from "./page.ts";
+import { FLAG_LEASE, FLAG_ORIGIN, type Page } from "./page.ts";
 import { putLeased, takeOut } from "./places.ts";
 import type { QueueState } from "./queue.ts";
+import { sizeOfClass } from "./size-class.ts";
 
 /** What a receive may still take. */
 interface Allowance {

@@ -6,9 +6,9 @@ import { QUEUE_DEFAULT } from "./command.ts";
 import type { Core } from "./core.ts";
 import { STEP } from "./core.ts";
 import type { Sequence } from "./ids.ts";
-import { sizeClassOf } from "./page.ts";
 import { noteSecond, openPage, putDelayed, putReady } from "./places.ts";
 import { takeSequence } from "./queue.ts";
+import { sizeClassOf } from "./size-class.ts";
 
 export function applySend(core: Core, call: Call): void {
   const queue = queueOf(core, call);

@@ -7,18 +7,19 @@ import type { Core } from "./core.ts";
 import { decodeMatchVector, type MatchVector } from "./entry.ts";
 import { ID_END, type QueueId, type SessionId } from "./ids.ts";
 import { findViolation } from "./invariants.ts";
+import { decodeLease } from "./lease-plane.ts";
 import { CLUSTER_TIME_END, DELETED_QUEUES_MAX, ENTRY_INDEX_END } from "./limits.ts";
 import {
-  COUNT_IN_TABLE,
+  BASE_WORDS,
   FLAG_LEASE,
   FLAG_ORIGIN,
   ORIGIN_WORDS,
   PAGE_SLOTS_MAX,
   PAGE_SLOTS_MIN,
+  PAGE_UNIT_VERSION,
   type Page,
   PLACE,
   PLACE_MASK,
-  WORDS,
 } from "./page.ts";
 import { referenceTo } from "./page-pool.ts";
 import { noteSecond } from "./places.ts";
@@ -26,7 +27,6 @@ import { decodeQueue, type QueueState } from "./queue.ts";
 import { MARK, type Mark, UNIT_KIND, type Unit, unitKey } from "./units.ts";
 
 const HEADER_VERSION = 1;
-const PAGE_UNIT_VERSION = 1;
 
 /** What belongs to no other unit: times, counters, the running hash. Part of every checkpoint. */
 export class HeaderUnit implements Unit {
@@ -308,8 +308,8 @@ function decodePage(
 
 function decodeSlot(core: Core, page: Page, from: { slot: number; reader: ByteReader }): boolean {
   const { slot, reader } = from;
-  const at = slot * WORDS;
-  for (let word = 0; word < WORDS; word++) page.base[at + word] = reader.u32();
+  const at = slot * BASE_WORDS;
+  for (let word = 0; word < BASE_WORDS; word++) page.base[at + word] = reader.u32();
   const flags = page.flags(slot);
   const place = flags & PLACE_MASK;
   const leaseNeeded = place === PLACE.leased || place === PLACE.outbox;
@@ -318,13 +318,11 @@ function decodeSlot(core: Core, page: Page, from: { slot: number; reader: ByteRe
   if (leaseNeeded && (flags & FLAG_LEASE) === 0) return false;
   if (leaseNeeded || place === PLACE.delayed || (flags & FLAG_LEASE) !== 0)
     core.pool.needLease(page);
-  const lease = page.lease;
-  if (lease !== undefined && (flags & FLAG_LEASE) !== 0) {
-    for (const word of [0, 1, 2, 5]) lease[at + word] = reader.u32();
-    if ((lease[at + 5] ?? 0) >>> 24 === COUNT_IN_TABLE) {
-      page.queue.countsInTable.set(page.firstSequence + slot, reader.u32());
-    }
-    if (place === PLACE.outbox) page.setTarget(slot, page.leaseMs(slot), reader.u48());
+  if ((flags & FLAG_LEASE) !== 0) {
+    const lease = decodeLease(reader);
+    if (lease === undefined) return false;
+    page.setLease(slot, lease);
+    if (place === PLACE.outbox) page.setTarget(slot, lease.leaseMs, reader.u48());
   }
   if ((flags & FLAG_ORIGIN) !== 0) {
     page.origin ??= new Uint32Array(page.size * ORIGIN_WORDS);

@@ -6,13 +6,11 @@
  * and thus not to be relied on: who takes from one sorts by (queue, sequence).
  */
 import { assert, must } from "@kqueuey/base";
-import { WORDS } from "./page.ts";
+import { LEASE_WORDS, NEXT_WORD, PREVIOUS_WORD } from "./lease-plane.ts";
 import { NO_REFERENCE, type PagePool, slotOf } from "./page-pool.ts";
 
 const FINE = 1_024;
 const COARSE = 65_536;
-const NEXT = 3;
-const PREVIOUS = 4;
 
 export class TimingWheel {
   readonly #pool: PagePool;
@@ -34,6 +32,12 @@ export class TimingWheel {
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Bytes of the buckets; the links are in the lease planes. */
+  get bytes(): number {
+    const heads = this.#fine.byteLength + this.#coarse.byteLength + this.#coarseLeast.byteLength;
+    return heads + this.#fineBits.byteLength + this.#coarseBits.byteLength;
   }
 
   /** Before the first insert of a restored machine: no deadline is before `time`. */
@@ -108,7 +112,8 @@ export class TimingWheel {
     let reference = this.#fine[deadline % FINE] ?? NO_REFERENCE;
     while (reference !== NO_REFERENCE) {
       into.push(reference);
-      reference = this.#lease(reference)[slotOf(reference) * WORDS + NEXT] ?? NO_REFERENCE;
+      reference =
+        this.#lease(reference)[slotOf(reference) * LEASE_WORDS + NEXT_WORD] ?? NO_REFERENCE;
     }
   }
 
@@ -148,7 +153,7 @@ export class TimingWheel {
     while (reference !== NO_REFERENCE) {
       const lease = this.#lease(reference);
       const slot = slotOf(reference);
-      const next = lease[slot * WORDS + NEXT] ?? NO_REFERENCE;
+      const next = lease[slot * LEASE_WORDS + NEXT_WORD] ?? NO_REFERENCE;
       const deadline = this.#pool.pageOf(reference).visibleAt(slot);
       this.#size -= 1;
       this.insert(reference, deadline);
@@ -159,22 +164,24 @@ export class TimingWheel {
   #link(heads: Uint32Array, bucket: number, reference: number): void {
     const head = heads[bucket] ?? NO_REFERENCE;
     const lease = this.#lease(reference);
-    const at = slotOf(reference) * WORDS;
-    lease[at + NEXT] = head;
-    lease[at + PREVIOUS] = NO_REFERENCE;
-    if (head !== NO_REFERENCE) this.#lease(head)[slotOf(head) * WORDS + PREVIOUS] = reference;
+    const at = slotOf(reference) * LEASE_WORDS;
+    lease[at + NEXT_WORD] = head;
+    lease[at + PREVIOUS_WORD] = NO_REFERENCE;
+    if (head !== NO_REFERENCE)
+      this.#lease(head)[slotOf(head) * LEASE_WORDS + PREVIOUS_WORD] = reference;
     heads[bucket] = reference;
   }
 
   /** True when the bucket is empty now. */
   #unlink(heads: Uint32Array, bucket: number, reference: number): boolean {
     const lease = this.#lease(reference);
-    const at = slotOf(reference) * WORDS;
-    const next = lease[at + NEXT] ?? NO_REFERENCE;
-    const previous = lease[at + PREVIOUS] ?? NO_REFERENCE;
-    if (next !== NO_REFERENCE) this.#lease(next)[slotOf(next) * WORDS + PREVIOUS] = previous;
+    const at = slotOf(reference) * LEASE_WORDS;
+    const next = lease[at + NEXT_WORD] ?? NO_REFERENCE;
+    const previous = lease[at + PREVIOUS_WORD] ?? NO_REFERENCE;
+    if (next !== NO_REFERENCE)
+      this.#lease(next)[slotOf(next) * LEASE_WORDS + PREVIOUS_WORD] = previous;
     if (previous !== NO_REFERENCE) {
-      this.#lease(previous)[slotOf(previous) * WORDS + NEXT] = next;
+      this.#lease(previous)[slotOf(previous) * LEASE_WORDS + NEXT_WORD] = next;
       return false;
     }
     assert(heads[bucket] === reference, "a slot in the bucket of its deadline");

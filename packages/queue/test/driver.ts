@@ -1,6 +1,14 @@
 /** Drives a machine by commands as plain values: encodes entries, collects outcomes as plain values. */
 import type { GroupId, LogIndex } from "@kqueuey/base";
-import { ByteWriter, clusterTime, encodeUtf8, groupId, logIndex, wallTime } from "@kqueuey/base";
+import {
+  ByteReader,
+  ByteWriter,
+  clusterTime,
+  encodeUtf8,
+  groupId,
+  logIndex,
+  wallTime,
+} from "@kqueuey/base";
 import {
   DEFAULT_ATTRIBUTES,
   EntryBuilder,
@@ -37,6 +45,8 @@ import {
   type TextChanges,
   validateCommand,
 } from "../src/index.ts";
+import { decodeQueue } from "../src/queue.ts";
+import { UNIT_KIND, unitKey } from "../src/units.ts";
 
 /** A request id as a text (hashed by padding) or as a session's count. */
 export type TestRequest = string | { readonly session: number; readonly count: number } | undefined;
@@ -293,11 +303,12 @@ function encodeAdministration(command: Administration, requestId: RequestId): vo
 /** Wall clock of entries: ahead of cluster time by this, to tell them apart. */
 export const WALL_AHEAD_MS = 1_700_000_000_000;
 
-/** An entry's data of these commands at a cluster time. */
+/** An entry's data of these commands at a cluster time and a wall clock's. */
 export function encodeEntry(
   commands: readonly TestCommand[],
   timeMs: number,
   matchVector?: MatchVector,
+  wallMs: number = timeMs + WALL_AHEAD_MS,
 ): Uint8Array {
   const builder = new EntryBuilder();
   for (const command of commands) {
@@ -308,7 +319,7 @@ export function encodeEntry(
   }
   return builder.finish({
     clusterTimeMs: clusterTime(timeMs),
-    wallTimeMs: wallTime(timeMs + WALL_AHEAD_MS),
+    wallTimeMs: wallTime(wallMs),
     matchVector,
   });
 }
@@ -352,9 +363,22 @@ export class Driver {
   }
 
   /** Applies one entry of these commands at `timeMs`. */
-  run(commands: readonly TestCommand[], timeMs: number = this.timeMs): readonly PlainOutcome[] {
+  run(
+    commands: readonly TestCommand[],
+    timeMs: number = this.timeMs,
+    wallMs: number = timeMs + WALL_AHEAD_MS,
+  ): readonly PlainOutcome[] {
     this.timeMs = timeMs;
-    return this.apply(encodeEntry(commands, timeMs));
+    return this.apply(encodeEntry(commands, timeMs, undefined, wallMs));
+  }
+
+  /** Goes on with a machine restored from this one's state. */
+  replace(machine: QueueMachine): void {
+    this.machine = machine;
+    this.bodies.clear();
+    machine.forEachLiveBody((entry, count) => {
+      this.bodies.set(entry, (this.bodies.get(entry) ?? 0) + count);
+    });
   }
 
   /** Applies an entry's data at the next index. */
@@ -408,4 +432,19 @@ export function restore(store: UnitStore, group: GroupId = groupId(0)): QueueMac
     if (error !== undefined) return error;
   }
   return machine.finishLoad() ?? machine;
+}
+
+/** A machine restored from this one's state, with its queue's lease counter gone on by `more` meanwhile. */
+export function withMoreTokens(machine: QueueMachine, queue: number, more: number): QueueMachine {
+  const store: UnitStore = new Map();
+  checkpoint(machine, store, { mode: "full" });
+  const key = unitKey(UNIT_KIND.queue, queue);
+  const state = decodeQueue(queueId(queue), new ByteReader(store.get(key) ?? new Uint8Array()));
+  if (state === undefined) throw new Error(`no queue ${queue}`);
+  state.nextToken += more;
+  state.encode(writer);
+  store.set(key, writer.take());
+  const raised = restore(store);
+  if (typeof raised === "string") throw new Error(raised);
+  return raised;
 }

@@ -4,14 +4,8 @@
  */
 import type { QueueAttributes } from "../src/index.ts";
 import { DEFAULT_ATTRIBUTES } from "../src/index.ts";
-import { sizeClassOf, sizeOfClass } from "../src/page.ts";
-import {
-  type PlainOutcome,
-  recordBytes,
-  type TestCommand,
-  type TestRequest,
-  WALL_AHEAD_MS,
-} from "./driver.ts";
+import { sizeClassOf, sizeOfClass } from "../src/size-class.ts";
+import { type PlainOutcome, recordBytes, type TestCommand, type TestRequest } from "./driver.ts";
 
 interface Message {
   readonly sequence: number;
@@ -76,10 +70,10 @@ export class Model {
   #remember: Remembered | undefined = undefined;
 
   /** One entry. */
-  apply(commands: readonly TestCommand[], timeMs: number): PlainOutcome[] {
+  apply(commands: readonly TestCommand[], timeMs: number, wallMs: number): PlainOutcome[] {
     this.index += 1;
     this.now = Math.max(this.now, timeMs);
-    this.wall = timeMs + WALL_AHEAD_MS;
+    this.wall = wallMs;
     if (this.now - this.#generationStart >= 60_000) {
       this.#previous = this.#current;
       this.#current = new Map();
@@ -87,6 +81,12 @@ export class Model {
     }
     this.#keepHouse();
     return commands.map((command) => this.#execute(command));
+  }
+
+  /** The queue's lease counter goes on. */
+  skipTokens(id: number, more: number): void {
+    const queue = this.queues.get(id);
+    if (queue !== undefined) queue.nextToken += more;
   }
 
   counters(id: number): Counters | undefined {

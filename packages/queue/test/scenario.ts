@@ -5,7 +5,13 @@
 import { groupId } from "@kqueuey/base";
 import fc from "fast-check";
 import { type QueueAttributeChanges, queueId } from "../src/index.ts";
-import type { PlainOutcome, TestCommand, TestLease, TestRequest } from "./driver.ts";
+import {
+  type PlainOutcome,
+  type TestCommand,
+  type TestLease,
+  type TestRequest,
+  WALL_AHEAD_MS,
+} from "./driver.ts";
 
 /** Runs of a property: more with `PROPERTY_RUNS=20`, for a longer hunt. */
 export function runs(usual: number): number {
@@ -24,6 +30,10 @@ export interface Draw {
 /** An entry as drawn. */
 export interface DrawnEntry {
   readonly advanceMs: number;
+  /** How far this entry's wall clock is off. */
+  readonly wallOffMs: number;
+  /** How far a queue's lease counter goes on before this entry, where the test can make it. */
+  readonly tokens: number;
   readonly draws: readonly Draw[];
 }
 
@@ -56,6 +66,39 @@ const advanceMs: fc.Arbitrary<number> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(60_000, 1_048_576, 43_200_000, 70_000_000) },
 );
 
+/** Leaders' clocks differ a little; now and then one is off by as much as a page's times can span, or by far more. */
+const wallOffMs: fc.Arbitrary<number> = fc.oneof(
+  { weight: 12, arbitrary: fc.constant(0) },
+  { weight: 2, arbitrary: fc.integer({ min: -5_000, max: 5_000 }) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      -WALL_AHEAD_MS,
+      -0x8000_0001,
+      -0x8000_0000,
+      -0x7fff_ffff,
+      0x7fff_ffff,
+      0x8000_0000,
+      0x1_0000_0000,
+      0x8000_0000_0000,
+    ),
+  },
+);
+
+const tokens: fc.Arbitrary<number> = fc.oneof(
+  { weight: 40, arbitrary: fc.constant(0) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      0x7fff_fffe,
+      0x8000_0000,
+      0xffff_fffd,
+      0x1_0000_0000,
+      0x100_0000_0000,
+    ),
+  },
+);
+
 /** Histories of up to `entries` entries. */
 export function histories(entries: number): fc.Arbitrary<readonly DrawnEntry[]> {
   const draw: fc.Arbitrary<Draw> = fc.record({
@@ -65,11 +108,19 @@ export function histories(entries: number): fc.Arbitrary<readonly DrawnEntry[]> 
     b: fc.nat(999),
     request: fc.nat(60),
   });
-  const entry = fc.record({ advanceMs, draws: fc.array(draw, { maxLength: 4 }) });
+  const entry = fc.record({
+    advanceMs,
+    wallOffMs,
+    tokens,
+    draws: fc.array(draw, { maxLength: 4 }),
+  });
   return fc.array(entry, { minLength: 1, maxLength: entries, size: "max" });
 }
 
 const QUEUES = 4;
+
+/** Of messages moved here: mostly few, else about where their count outgrows its bits. */
+const COUNTS: readonly number[] = [0, 1, 2, 0, 1, 2, 61, 62, 63, 254, 255, 70_000];
 
 const ATTRIBUTES: readonly QueueAttributeChanges[] = [
   { deadLetter: { queueId: queueId(2), group: groupId(0), maximumReceives: 2 } },
@@ -110,6 +161,16 @@ export class Scenario {
   read(entry: DrawnEntry): TestCommand[] {
     this.timeMs += entry.advanceMs;
     return entry.draws.map((draw) => this.#withRequest(draw, this.#command(draw)));
+  }
+
+  /** Wall clock of an entry that was read. */
+  wallMs(entry: DrawnEntry): number {
+    return this.timeMs + WALL_AHEAD_MS + entry.wallOffMs;
+  }
+
+  /** The queue whose lease counter goes on before the entry. */
+  queueOf(entry: DrawnEntry): number {
+    return this.#ids[(entry.draws[0]?.queue ?? 0) % this.#ids.length] ?? 1;
   }
 
   /** What an entry's outcomes tell a client. */
@@ -181,8 +242,8 @@ export class Scenario {
           source: 70 + (a % 2),
           outboxSequence: (b % 30) + 1,
           origin: [60, a + 1],
-          count: a % 3,
-          firstReceived: 1_000 + b,
+          count: COUNTS[a % COUNTS.length] ?? 0,
+          firstReceived: [1_000 + b, WALL_AHEAD_MS + b, 0, 0xffff_ffff_ffff][b % 4] ?? 0,
           ageMs: (a * b) % 9_000,
           size: b % 50,
         };
