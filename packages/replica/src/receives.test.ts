@@ -186,6 +186,18 @@ describe("a receive that is tried again while its first try is in hand", () => {
     expect(grantIn(second)?.count).toBe(1);
   });
 
+  test("whose answer went out already takes nothing from that answer when its own asker is gone", () => {
+    bench.ask(first);
+    bench.commit();
+    bench.read();
+    bench.cancel(bench.ask(second));
+    bench.commit();
+    bench.commit();
+    expect(grantIn(first)?.count).toBe(1);
+    expect(bench.proposed).toEqual(["receive", "receive"]);
+    expect(bench.inFlight).toBe(1);
+  });
+
   test("is undone when nobody is left who asks", () => {
     bench.cancel(bench.ask(first));
     bench.cancel(bench.ask(second));

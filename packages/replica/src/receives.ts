@@ -254,8 +254,13 @@ export class Receives {
     returned = true;
   }
 
-  /** Gives back what nobody saw: the messages are available at once and their counts are as before. */
+  /**
+   * Gives back what nobody saw: the messages are available at once and their counts are as before. Not what a retry
+   * was answered with again: another try of the same request may have been answered before, and its client holds
+   * these leases; if none was, their deadlines end them.
+   */
   undo(grant: GrantedOutcome): void {
+    if (grant.replayed) return;
     const leases = [];
     for (let i = 0; i < grant.count; i++) {
       const at = grant.sequences[i] ?? 0;

@@ -70,7 +70,8 @@ class GrantDelivery implements Delivery {
 
   undelivered(): void {
     const { grant } = this.#granted;
-    if (this.#settled || grant.count === 0) return;
+    // What a retry was answered with may be in the hands of an earlier try's client: its deadline ends it.
+    if (this.#settled || grant.count === 0 || grant.replayed) return;
     this.#settled = true;
     this.#context.undo(grant);
   }

@@ -128,7 +128,8 @@ export class Edge {
       return;
     }
     if (reply.kind === "granted" && !this.#isFresh(node, reply.grant)) {
-      this.#giveBack(node, reply.grant);
+      // What a retry was answered with may be in the hands of an earlier try's client.
+      if (!reply.grant.replayed) this.#giveBack(node, reply.grant);
       this.#end(conversation, {
         answer: { kind: "granted", messages: [] },
         reply: undefined,
