@@ -43,8 +43,8 @@ export class Worker {
   #pickQueue(): KnownQueue {
     const { random } = this.#client;
     const { passing, queues, isCalm } = this.#stage;
-    if (!isCalm && passing.length > 0 && random.chance(1, 8)) return random.pick(passing);
-    return random.pick(queues);
+    if (isCalm) return random.pick([...queues, ...passing]);
+    return passing.length > 0 && random.chance(1, 8) ? random.pick(passing) : random.pick(queues);
   }
 
   #options(): { limit: number; waitMs: number; leaseMs?: number } {

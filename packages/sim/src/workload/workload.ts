@@ -24,6 +24,9 @@ export class Workload {
   readonly #senders: Sender[] = [];
   readonly #workers: Worker[] = [];
   #clients = 0;
+  #seen:
+    | { readonly machine: QueueMachine; readonly index: number; readonly isEmpty: boolean }
+    | undefined;
 
   constructor(cluster: SimCluster, plan: WorkloadPlan, random: Prng = cluster.random.fork()) {
     this.#random = random;
@@ -65,11 +68,6 @@ export class Workload {
     return { ...DEFAULT_ATTRIBUTES, visibilityTimeoutMs, delayMs, retentionMs, deadLetter };
   }
 
-  /** The plan's queues, by name. */
-  get queueIds(): readonly QueueId[] {
-    return this.#stage.queues.map((queue) => queue.id);
-  }
-
   /** The plan's first queue. */
   get queue(): QueueId {
     return must(this.#stage.queues[0], "the queues were created").id;
@@ -97,7 +95,8 @@ export class Workload {
   drain(): void {
     const stage = this.#stage;
     stage.isCalm = true;
-    for (let i = 0; i < stage.queues.length * DRAINERS_PER_QUEUE; i++) {
+    const queues = stage.queues.length + stage.passing.length;
+    for (let i = 0; i < queues * DRAINERS_PER_QUEUE; i++) {
       const worker = new Worker(stage, this.#newClient());
       this.#workers.push(worker);
       worker.run();
@@ -109,19 +108,26 @@ export class Workload {
     return this.#stage.busy === 0;
   }
 
-  /** Whether nothing is left in any of the plan's queues. */
+  /** Whether nothing is left in any queue that is still used. */
   isEmpty(machine: QueueMachine): boolean {
-    return this.queueIds.every((id) => {
+    const { queues, passing } = this.#stage;
+    const seen = this.#seen;
+    // Asked after every step of the world, most of which change nothing.
+    if (seen?.machine === machine && seen.index === machine.appliedIndex) return seen.isEmpty;
+    const isEmpty = [...queues, ...passing].every(({ id }) => {
       const view = machine.describe(id);
       return view !== undefined && view.available + view.inFlight + view.delayed === 0;
     });
+    this.#seen = { machine, index: machine.appliedIndex, isEmpty };
+    return isEmpty;
   }
 
   /** What is left, in words. */
   describeRest(machine: QueueMachine | undefined): string {
-    const rest = this.queueIds.map((id) => {
+    const { queues, passing } = this.#stage;
+    const rest = [...queues, ...passing].map(({ id, name }) => {
       const view = machine?.describe(id);
-      return `${view?.name}: ${view?.available}/${view?.inFlight}/${view?.delayed}`;
+      return `${name}: ${view?.available}/${view?.inFlight}/${view?.delayed}`;
     });
     return `quiet ${this.quiet}, available/in flight/delayed ${rest.join(", ")}`;
   }
