@@ -23,7 +23,7 @@ import { judge } from "./verdict.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const SAMPLE_EVERY_MS = 5_000;
 /** The last fault that may hit any node is over so long before the half that is judged. */
-const SETTLE_S = 60;
+const SETTLE_S = 120;
 /** Caches fill up and code is compiled in the first minutes: a window shorter than this says nothing of growth. */
 const JUDGED_MINUTES_MIN = 5;
 
@@ -31,10 +31,10 @@ const { values: flags } = parseArgs({
   options: {
     minutes: { type: "string", default: "30" },
     seed: { type: "string" },
-    rate: { type: "string", default: "1000" },
+    rate: { type: "string", default: "1500" },
     clients: { type: "string", default: "4" },
     backlog: { type: "string", default: "5000" },
-    "body-bytes": { type: "string", default: "256" },
+    "body-bytes": { type: "string", default: "1024" },
     out: { type: "string", default: join(ROOT, ".kqueuey/soak") },
     "write-docs": { type: "boolean", default: false },
   },

@@ -147,7 +147,8 @@ function drawTimes(endS: number, x: (atS: number) => number, y: number): string 
   const times: string[] = [];
   for (let atS = 0; atS <= endS; atS += stepS) {
     const text = stepS >= 60 ? `${atS / 60} min` : `${atS} s`;
-    times.push(`<text x="${x(atS).toFixed(1)}" y="${y}" text-anchor="middle">${text}</text>`);
+    const anchor = atS > endS * 0.97 ? "end" : "middle";
+    times.push(`<text x="${x(atS).toFixed(1)}" y="${y}" text-anchor="${anchor}">${text}</text>`);
   }
   return times.join("\n");
 }
