@@ -168,6 +168,7 @@ export class Replica {
       store: parts.store,
       send: (to, message) => outside.sendSnapshot(to, message),
       begin: (meta) => this.#beginInstall(meta),
+      isPast: (index) => this.#raft.status().commit >= index,
       installed: (meta) => outside.reload(this, meta),
       aborted: () => this.#abortInstall(),
       later,

@@ -2,7 +2,7 @@
  * The follower's side of a snapshot transfer: asks for the pieces it lacks, a few at a time, and
  * installs them when all are here. What was received survives a broken connection and a restart.
  */
-import type { MonotonicMs, NodeId, Term } from "@kqueuey/base";
+import type { LogIndex, MonotonicMs, NodeId, Term } from "@kqueuey/base";
 import { equalBytes } from "@kqueuey/base";
 import type { CheckpointMeta, GroupStore, SnapshotInstaller, StoreFailure } from "@kqueuey/storage";
 import type { SnapshotMessage } from "./wire/snapshot-message.ts";
@@ -13,11 +13,13 @@ const WINDOW_PIECES = 4;
 const PATIENCE_MS = 2_000;
 
 export interface SnapshotReceivingOutside {
-  readonly store: GroupStore;
+  readonly store: Pick<GroupStore, "beginInstall">;
   send(to: NodeId, message: SnapshotMessage): void;
   later(task: () => void): void;
   /** About to replace the state: false when raft is past it by now. */
   begin(meta: CheckpointMeta): boolean;
+  /** Whether everything up to `index` is known here to be committed. */
+  isPast(index: LogIndex): boolean;
   /** After `begin`: it did not come to that. */
   aborted(): void;
   /** The snapshot is this group's durable state now; load it. */
@@ -96,9 +98,10 @@ export class SnapshotReceiving {
         }
         const installer = result.value;
         if (installer.meta.index <= now.applied) {
-          // We are past it already: raft's next append says so by itself.
+          // We have it, though the answer that said so got lost. Told anything else, the leader offers it again, and
+          // again, since its log begins later.
           installer.abort();
-          this.#outside.send(from, { kind: "done", id: installer.id, installed: false });
+          this.#outside.send(from, { kind: "done", id: installer.id, installed: true });
           return;
         }
         const transfer: Transfer = {
@@ -158,7 +161,8 @@ export class SnapshotReceiving {
     if (!this.#outside.begin(installer.meta)) {
       this.#transfer = undefined;
       installer.abort();
-      this.#outside.send(transfer.from, { kind: "done", id: installer.id, installed: false });
+      const installed = this.#outside.isPast(installer.meta.index);
+      this.#outside.send(transfer.from, { kind: "done", id: installer.id, installed });
       return;
     }
     transfer.installing = true;
