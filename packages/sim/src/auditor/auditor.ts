@@ -111,17 +111,22 @@ export class Auditor {
   }
 
   #execute(command: AuditedCommand, at: Moment): void {
-    const { requestKey, kind, queueId } = command;
+    const { requestKey, counted, kind, queueId } = command;
     if (requestKey === undefined) {
       this.#carryOut(command, at);
       return;
     }
-    const known = this.#ledger.find(requestKey);
+    const known = this.#ledger.find(requestKey, counted);
+    if (known === "expired") {
+      const outcome = refused("session-expired");
+      this.#note(requestKey, { index: at.index, outcome, replayed: true });
+      return;
+    }
     if (known === undefined) {
       const outcome = this.#carryOut(command, at);
       const worthless =
         outcome.kind === "refused" || (outcome.kind === "granted" && outcome.grants.length === 0);
-      if (!worthless) this.#ledger.remember(requestKey, { kind, queueId, outcome });
+      if (!worthless) this.#ledger.remember(requestKey, counted, { kind, queueId, outcome });
       this.#note(requestKey, { index: at.index, outcome, replayed: false });
       return;
     }
@@ -141,9 +146,9 @@ export class Auditor {
       case "reserveQueue":
         return this.catalogue.reserve(command.name);
       case "confirmQueue":
-        return this.catalogue.confirm(command.queueId);
+        return this.catalogue.confirm(command.queueId, at.index);
       case "markDeleting":
-        return this.catalogue.markDeleting(command.queueId);
+        return this.catalogue.markDeleting(command.queueId, at.index);
       case "forgetQueue":
         return this.catalogue.forget(command.queueId);
       case "initCluster": {
@@ -151,6 +156,9 @@ export class Auditor {
         this.#isInitialised = true;
         return done(changed);
       }
+      case "openSession":
+        this.#ledger.openSession();
+        return done(true);
       case "createQueue":
         return this.#create(command);
       case "deleteQueue":

@@ -7,10 +7,18 @@ interface Named {
   state: "reserved" | "active" | "deleting";
 }
 
+/** From `index` on. */
+export interface NameChange {
+  readonly index: number;
+  readonly isActive: boolean;
+}
+
 export class AuditedCatalogue {
   readonly #byName = new Map<string, Named>();
   readonly #byId = new Map<number, Named>();
   #nextId = 1;
+  /** Since when each name led to a queue that could be used, and since when not, by index, ascending. */
+  readonly changes: Map<string, NameChange[]> = new Map();
 
   reserve(name: string): AuditedOutcome {
     if (this.#byName.has(name)) return done(false);
@@ -21,19 +29,21 @@ export class AuditedCatalogue {
     return done(true);
   }
 
-  confirm(id: number): AuditedOutcome {
+  confirm(id: number, index: number): AuditedOutcome {
     const named = this.#byId.get(id);
     if (named === undefined) return refused("queue-not-found");
     if (named.state === "deleting") return refused("wrong-state");
     const changed = named.state === "reserved";
     named.state = "active";
+    if (changed) this.#note(named.name, { index, isActive: true });
     return done(changed);
   }
 
-  markDeleting(id: number): AuditedOutcome {
+  markDeleting(id: number, index: number): AuditedOutcome {
     const named = this.#byId.get(id);
     if (named === undefined) return refused("queue-not-found");
     const changed = named.state !== "deleting";
+    if (named.state === "active") this.#note(named.name, { index, isActive: false });
     named.state = "deleting";
     return done(changed);
   }
@@ -47,8 +57,9 @@ export class AuditedCatalogue {
     return done(true);
   }
 
-  /** Whether the name leads to a queue that can be used. */
-  isActive(name: string): boolean {
-    return this.#byName.get(name)?.state === "active";
+  #note(name: string, change: NameChange): void {
+    const changes = this.changes.get(name);
+    if (changes === undefined) this.changes.set(name, [change]);
+    else changes.push(change);
   }
 }

@@ -1,6 +1,6 @@
 /** Reads an entry's commands into plain objects: the auditor's own reading of the format, not the machine's. */
 import { ByteReader, decodeUtf8 } from "@kqueuey/base";
-import { requestKeyOf } from "../workload/request-ids.ts";
+import { countedKeyOf, requestKeyOf } from "../workload/request-ids.ts";
 
 /** Attributes that the rules depend on, and the rest as numbers. */
 export interface AttributeChanges {
@@ -37,6 +37,14 @@ interface Common {
   readonly queueId: number;
   /** Absent: the command has no request id. */
   readonly requestKey: string | undefined;
+  /** When it is one of a session's. */
+  readonly counted: Counted | undefined;
+}
+
+/** A request's place in its session, from 1. */
+export interface Counted {
+  readonly session: number;
+  readonly count: number;
 }
 
 export type AuditedCommand = Common &
@@ -54,7 +62,7 @@ export type AuditedCommand = Common &
     | { readonly kind: "setQueue"; readonly attributes: AttributeChanges }
     | { readonly kind: "purgeQueue" }
     | { readonly kind: PlainKind }
-    | { readonly kind: "initCluster" }
+    | { readonly kind: "initCluster" | "openSession" }
   );
 
 export interface AuditedEntry {
@@ -96,12 +104,19 @@ function readCommand(data: Uint8Array, reader: ByteReader): AuditedCommand | str
   const length = reader.u32();
   const end = reader.position + length;
   const tag = reader.u8();
-  if (tag > 1) return "a request id of a session: the auditor does not know them";
-  const requestKey = tag === 1 ? requestKeyOf(reader.raw(16)) : undefined;
-  const command = readFields(kind, { queueId: reader.u48(), requestKey }, data, reader);
+  const id = readRequestId(tag, reader);
+  const command = readFields(kind, { ...id, queueId: reader.u48() }, data, reader);
   if (!reader.ok) return `a command of kind ${kind} that is cut short`;
   reader.skip(end - reader.position);
   return command;
+}
+
+function readRequestId(tag: number, reader: ByteReader): Omit<Common, "queueId"> {
+  if (tag === 0) return { requestKey: undefined, counted: undefined };
+  if (tag === 1) return { requestKey: requestKeyOf(reader.raw(16)), counted: undefined };
+  const session = reader.u53();
+  const count = reader.u53();
+  return { requestKey: countedKeyOf(session, count), counted: { session, count } };
 }
 
 function readFields(
@@ -138,6 +153,8 @@ function readFields(
     case 11:
       reader.skip(2);
       return { ...common, kind: "reserveQueue", name: reader.text() };
+    case 15:
+      return { ...common, kind: "openSession" };
     case 16:
       return { ...common, kind: "initCluster" };
     default: {

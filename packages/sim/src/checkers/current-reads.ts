@@ -1,18 +1,18 @@
 /**
- * Reads of counters and attributes are linearizable, by index: an answer is the state after some entry that is
+ * Reads of counters, attributes and names are linearizable, by index: an answer is the state after some entry that is
  * no older than the newest one that anybody had applied when the read was asked for, and no newer than the newest
  * when its answer came.
  */
 import type { Attributes, Queue } from "../auditor/account.ts";
 import type { Auditor } from "../auditor/auditor.ts";
-import type { AttributeValues, Counters as CountersSeen } from "../history/event.ts";
+import type { Answer, AttributeValues, Counters as CountersSeen } from "../history/event.ts";
 import type { Call } from "../history/history.ts";
 import type { Checker, NodeView, RunEnd, Violation } from "./checker.ts";
 import { Verdicts } from "./verdicts.ts";
 
 export class CurrentReads implements Checker {
   readonly name = "current-reads";
-  readonly promise = "reads of counters and attributes are current";
+  readonly promise = "reads of counters, attributes and names are current";
   readonly #verdicts = new Verdicts(this.name, this.promise);
   readonly #auditor: Auditor;
   /** When the account reached an index: two columns, both ascending. */
@@ -38,16 +38,56 @@ export class CurrentReads implements Checker {
     for (const call of end.history.calls()) this.#judge(call);
   }
 
-  #judge({ invoked, answered }: Call): void {
+  #judge(call: Call): void {
+    const { invoked, answered } = call;
     const { operation } = invoked;
-    if (operation.kind !== "describe" || answered?.answer.kind !== "described") return;
-    const { counters, attributes } = answered.answer;
-    const queue = this.#auditor.queuesByName.get(operation.queue);
+    if (answered === undefined) return;
+    const { answer } = answered;
+    if (operation.kind === "find" && answer.kind === "found") {
+      this.#judgeName(call, operation.queue, answer.exists);
+    } else if (operation.kind === "list" && answer.kind === "listed") {
+      const listed = new Set(answer.queues);
+      for (const name of listed) this.#judgeName(call, name, true);
+      for (const name of this.#auditor.catalogue.changes.keys()) {
+        const isMeant = name.startsWith(operation.prefix) && !listed.has(name);
+        if (isMeant) this.#judgeName(call, name, false);
+      }
+    } else if (operation.kind === "describe" && answer.kind === "described") {
+      this.#judgeState(call, operation.queue, answer);
+    }
+  }
+
+  #judgeName(call: Call, name: string, isThere: boolean): void {
+    const { floor, ceiling } = this.#windowOf(call);
+    const changes = this.#auditor.catalogue.changes.get(name) ?? [];
+    // What was so at the floor, and every change up to the ceiling.
+    let before = false;
+    for (const { index, isActive } of changes) {
+      if (index <= floor) before = isActive;
+      else if (index <= ceiling && isActive === isThere) return;
+    }
+    if (before === isThere) return;
+    this.#verdicts.broken(
+      `call ${call.invoked.call}: ${name} was ${isThere ? "there" : "not there"}, ` +
+        `which it was never between indexes ${floor} and ${ceiling}`,
+    );
+  }
+
+  #windowOf({ invoked, answered }: Call): { readonly floor: number; readonly ceiling: number } {
     const floor = this.#indexBefore(invoked.atMs);
-    const ceiling = Math.max(floor, this.#indexBefore(answered.atMs + 1));
+    return { floor, ceiling: Math.max(floor, this.#indexBefore((answered?.atMs ?? 0) + 1)) };
+  }
+
+  #judgeState(
+    call: Call,
+    name: string,
+    { counters, attributes }: Extract<Answer, { readonly kind: "described" }>,
+  ): void {
+    const queue = this.#auditor.queuesByName.get(name);
+    const { floor, ceiling } = this.#windowOf(call);
     if (queue !== undefined && wasReadable(queue, { floor, ceiling, counters, attributes })) return;
     this.#verdicts.broken(
-      `call ${invoked.call} on ${operation.queue}: told ${counters.available} available, ` +
+      `call ${call.invoked.call} on ${name}: told ${counters.available} available, ` +
         `${counters.inFlight} in flight, ${counters.delayed} delayed, ` +
         `which it was never between indexes ${floor} and ${ceiling}`,
     );

@@ -1,12 +1,16 @@
 /**
- * Replicas that are equally far are equal: their running hashes at every index, and at the end their whole
- * states, which also shows what no transition's hash can tell, such as a page that a restore got wrong.
+ * Replicas that are equally far are equal: their running hashes at every index, and now and then, and at the
+ * end, their whole states, which also shows what no transition's hash can tell, such as a page that a restore
+ * got wrong.
  */
 import type { NodeId } from "@kqueuey/base";
 import type { QueueMachine } from "@kqueuey/queue";
 import type { Entry } from "@kqueuey/raft";
 import type { Checker, RunEnd, Violation } from "./checker.ts";
 import { Verdicts } from "./verdicts.ts";
+
+/** At every so-manieth index the whole state is looked at: it costs, since all of it is encoded. */
+const WHOLE_EVERY = 128;
 
 interface Known {
   readonly hash: string;
@@ -25,7 +29,8 @@ export class StateEquality implements Checker {
   }
 
   applied(node: { readonly id: NodeId }, entry: Entry, machine: QueueMachine): void {
-    const hash = machine.chainHash;
+    const isWhole = entry.index % WHOLE_EVERY === 0;
+    const hash = isWhole ? `${machine.chainHash}/${machine.stateHash()}` : machine.chainHash;
     const known = this.#hashes[entry.index];
     if (known === undefined) {
       this.#hashes[entry.index] = { hash, node: node.id };

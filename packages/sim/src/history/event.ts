@@ -48,7 +48,9 @@ export type Operation =
   | { readonly kind: "create"; readonly queue: string; readonly attributes: AttributeValues }
   | { readonly kind: "set"; readonly queue: string; readonly attributes: AttributeValues }
   | { readonly kind: "purge" | "delete" | "describe" | "find"; readonly queue: string }
-  | { readonly kind: "list"; readonly prefix: string };
+  | { readonly kind: "list"; readonly prefix: string }
+  /** From here on the client's requests are counted, and recognised however late. */
+  | { readonly kind: "open-session" };
 
 /** A message as a worker got it. */
 export interface GrantedMessage {
@@ -114,6 +116,8 @@ export interface Answered {
   readonly node?: number;
   /** Cluster time by the clock of whoever led when the answer came. */
   readonly clusterTimeMs?: number;
+  /** Whether that was the node that the answer came from. */
+  readonly isLeaders?: boolean;
 }
 
 export type HistoryEvent = Invoked | Answered;

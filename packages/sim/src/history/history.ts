@@ -14,6 +14,7 @@ export interface AnswerFacts {
   readonly atMs: number;
   readonly node?: number;
   readonly clusterTimeMs?: number;
+  readonly isLeaders?: boolean;
 }
 
 /** A call with its answer, if one came. */

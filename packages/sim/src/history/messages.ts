@@ -28,6 +28,8 @@ export interface Delivery extends GrantedMessage {
   readonly node: number | undefined;
   /** Cluster time when the answer came. */
   readonly clusterTimeMs: number | undefined;
+  /** Whether the node that leads gave it. */
+  readonly isLeaders: boolean;
 }
 
 /** A receipt that was shown. */
@@ -124,6 +126,7 @@ function noteReceive(of: Of, { invoked, answered }: Call): void {
       answeredAt: answered.atMs,
       node: answered.node,
       clusterTimeMs: answered.clusterTimeMs,
+      isLeaders: answered.isLeaders === true,
     });
   }
 }

@@ -40,11 +40,11 @@ export class Administrator {
     const { random } = this.#client;
     const queue = random.pick([...stage.queues, ...stage.passing]);
     if (random.chance(stage.plan.purge, 10_000)) {
-      stage.ask(this.#client, purgeRequest(queue, stage.ids.next()), done);
+      stage.ask(this.#client, purgeRequest(queue, this.#client.ids.next()), done);
     } else if (random.chance(1, 10)) {
       this.#comeOrGo(done);
     } else {
-      const set = setRequest(queue, this.#changes(queue), stage.ids.next());
+      const set = setRequest(queue, this.#changes(queue), this.#client.ids.next());
       stage.ask(this.#client, set, () =>
         stage.ask(this.#client, describeRequest(queue), () => done()),
       );
@@ -90,7 +90,7 @@ export class Administrator {
       done();
       return;
     }
-    const steps = deleteSteps(queue, () => stage.ids.next());
+    const steps = deleteSteps(queue, () => this.#client.ids.next());
     const next = (): void => {
       const step = steps.shift();
       if (step === undefined) done();

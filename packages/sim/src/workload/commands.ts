@@ -8,6 +8,7 @@ import {
   encodeExtend,
   encodeForgetQueue,
   encodeMarkDeleting,
+  encodeOpenSession,
   encodePurgeQueue,
   encodeReceive,
   encodeRelease,
@@ -183,6 +184,15 @@ export function listRequest(prefix: string): Request {
   return {
     operation: { kind: "list", prefix },
     request: { kind: "list", prefix, after: "", limit: 1_000 },
+  };
+}
+
+/** A session, in which a client counts its requests. */
+export function sessionRequest(id: NamedRequestId): Request {
+  return {
+    operation: { kind: "open-session" },
+    request: commandOf((writer) => encodeOpenSession(writer, { requestId: id.id })),
+    requestKey: id.key,
   };
 }
 

@@ -10,18 +10,18 @@ export function createQueue(
   queue: NewQueue,
   done: (id: QueueId | undefined) => void,
 ): void {
-  stage.ask(client, reserveStep(queue, stage.ids.next()), ({ reply }) => {
+  stage.ask(client, reserveStep(queue, client.ids.next()), ({ reply }) => {
     if (reply?.kind !== "outcome" || reply.outcome.kind !== "reserved") {
       done(undefined);
       return;
     }
     const { queueId: id, placement } = reply.outcome;
-    stage.ask(client, createStep({ ...queue, id, placement }, stage.ids.next()), (created) => {
+    stage.ask(client, createStep({ ...queue, id, placement }, client.ids.next()), (created) => {
       if (created.answer.kind !== "done") {
         done(undefined);
         return;
       }
-      stage.ask(client, confirmStep({ ...queue, id }, stage.ids.next()), (confirmed) => {
+      stage.ask(client, confirmStep({ ...queue, id }, client.ids.next()), (confirmed) => {
         done(confirmed.answer.kind === "done" ? id : undefined);
       });
     });

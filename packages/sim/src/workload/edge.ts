@@ -163,6 +163,7 @@ export class Edge {
       atMs: this.#cluster.world.nowMs,
       ...(end.node === undefined ? {} : { node: end.node }),
       ...(clusterTimeMs === undefined ? {} : { clusterTimeMs }),
+      ...(end.node === undefined ? {} : { isLeaders: end.node === this.#cluster.leader() }),
     });
     conversation.done({ call: conversation.call, answer: end.answer, reply: end.reply });
   }

@@ -55,6 +55,8 @@ export interface WorkloadPlan {
   readonly waitMsMax: number;
   /** Out of 10,000 acts of an administrator, those that purge a queue. */
   readonly purge: number;
+  /** Out of 10,000 clients, those that count their requests in a session. */
+  readonly sessions: number;
   readonly rates: WorkloadRates;
 }
 
@@ -75,6 +77,7 @@ export function plainWorkload(visibilityTimeoutMs: number): WorkloadPlan {
     bodyBytesMax: 200,
     waitMsMax: 2_000,
     purge: 0,
+    sessions: 0,
     rates: {
       delayed: 0,
       release: 600,
@@ -106,6 +109,7 @@ export function drawWorkload(random: Prng): WorkloadPlan {
     bodyBytesMax: random.pick([32, 200, 200, 1_000]),
     waitMsMax: random.pick([0, 500, 2_000, 5_000]),
     purge: rate(3, 1_500),
+    sessions: rate(3, 10_000),
     rates: {
       delayed: rate(2, 4_000),
       release: rate(2, 2_000),

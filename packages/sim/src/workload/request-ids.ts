@@ -1,6 +1,6 @@
 /** Request ids of simulated clients: different for every request, and told again from their bytes. */
 import { toHex } from "@kqueuey/base";
-import type { RequestId } from "@kqueuey/queue";
+import type { RequestId, SessionId } from "@kqueuey/queue";
 
 /** A request id and the name under which histories and auditors know it. */
 export interface NamedRequestId {
@@ -13,16 +13,33 @@ export function requestKeyOf(hash: Uint8Array): string {
   return toHex(hash);
 }
 
+/** The name of a request that is counted in a session. */
+export function countedKeyOf(session: number, count: number): string {
+  return `${session}/${count}`;
+}
+
 export class RequestIds {
   readonly #seed: number;
+  #session: SessionId | undefined;
   #made = 0;
 
   constructor(seed: number) {
     this.#seed = seed >>> 0;
   }
 
+  /** From now on requests are counted in the session. */
+  countIn(session: SessionId): void {
+    this.#session = session;
+    this.#made = 0;
+  }
+
   next(): NamedRequestId {
     this.#made += 1;
+    const session = this.#session;
+    if (session !== undefined) {
+      const id = { kind: "session", session, sequence: this.#made } as const;
+      return { id, key: countedKeyOf(session, this.#made) };
+    }
     const hash = new Uint8Array(16);
     const view = new DataView(hash.buffer);
     // The first word spreads evenly, as a real hash's does: tables go by it.

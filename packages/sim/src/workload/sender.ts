@@ -25,7 +25,7 @@ export class Sender {
     stage.busy += 1;
     const queue = this.#pickQueue();
     const messages = this.#makeMessages();
-    stage.ask(this.#client, sendRequest(queue, messages, stage.ids.next()), ({ answer }) => {
+    stage.ask(this.#client, sendRequest(queue, messages, this.#client.ids.next()), ({ answer }) => {
       stage.busy -= 1;
       if (answer.kind === "sent") this.acknowledged += messages.length;
       else if (answer.kind === "refused" && answer.reason === "STORAGE_FULL")

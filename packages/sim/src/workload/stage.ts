@@ -13,7 +13,6 @@ export class Stage {
   readonly cluster: SimCluster;
   readonly plan: WorkloadPlan;
   readonly edge: Edge;
-  readonly ids: RequestIds;
   /** The plan's queues, in its order, once they are created. */
   readonly queues: KnownQueue[] = [];
   /** Queues that come and go. */
@@ -32,13 +31,11 @@ export class Stage {
     readonly cluster: SimCluster;
     readonly plan: WorkloadPlan;
     readonly edge: Edge;
-    readonly ids: RequestIds;
     readonly random: Prng;
   }) {
     this.cluster = parts.cluster;
     this.plan = parts.plan;
     this.edge = parts.edge;
-    this.ids = parts.ids;
     this.#random = parts.random;
   }
 
@@ -77,8 +74,9 @@ export class Stage {
   }
 }
 
-/** A client: its number in the history and its own randomness. */
+/** A client: its number in the history, its request ids and its own randomness. */
 export interface Client {
   readonly number: number;
+  readonly ids: RequestIds;
   readonly random: Prng;
 }

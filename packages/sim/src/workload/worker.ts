@@ -12,7 +12,8 @@ import type { Client, Stage } from "./stage.ts";
 const DRAIN_LIMIT = 100;
 const DRAIN_WAIT_MS = 500;
 const WORK_MS_MAX = 30;
-const LEASES_MS = [1, 40, 300, 1_500, 4_000];
+/** 0 grants a token and leaves the message visible; as an extension it releases. */
+const LEASES_MS = [0, 1, 40, 300, 1_500, 4_000];
 const RELEASE_DELAYS_MS = [0, 0, 20, 500, 2_000];
 const FORGED_BODY = "";
 
@@ -31,7 +32,7 @@ export class Worker {
     const stage = this.#stage;
     const { random } = this.#client;
     const queue = this.#pickQueue();
-    const request = receiveRequest(queue, this.#options(), stage.ids.next());
+    const request = receiveRequest(queue, this.#options(), this.#client.ids.next());
     stage.ask(this.#client, request, (told) => {
       const receipts = receiptsOf(queue, told);
       const workMs = random.between(0, WORK_MS_MAX);
@@ -74,7 +75,7 @@ export class Worker {
       stage.later(2 * timeoutMs + workMs, () => this.#settle("tombstone", queue, receipts));
     } else if (happens(rates.extend)) {
       const leases = receipts.map((each) => ({ ...each, ms: random.pick(LEASES_MS) }));
-      const extend = settleRequest("extend", queue, leases, stage.ids.next());
+      const extend = settleRequest("extend", queue, leases, this.#client.ids.next());
       stage.later(workMs, () => {
         stage.ask(this.#client, extend, () => this.#settle("tombstone", queue, receipts));
       });
@@ -85,7 +86,7 @@ export class Worker {
 
   #settle(action: "tombstone" | "release", queue: KnownQueue, leases: readonly ShownLease[]): void {
     const stage = this.#stage;
-    const request = settleRequest(action, queue, leases, stage.ids.next());
+    const request = settleRequest(action, queue, leases, this.#client.ids.next());
     stage.ask(this.#client, request, ({ answer }) => {
       if (action === "tombstone") this.tombstones += effective(answer);
       stage.discard(leases);
@@ -105,7 +106,7 @@ export class Worker {
     const action = random.pick(["tombstone", "extend", "release", "undelivered"] as const);
     const timed = action === "extend" || action === "release";
     const lease = timed ? { ...receipt, ms: random.pick(LEASES_MS) } : receipt;
-    const request = settleRequest(action, receipt.queue, [lease], stage.ids.next());
+    const request = settleRequest(action, receipt.queue, [lease], this.#client.ids.next());
     stage.ask(this.#client, request, ({ answer }) => {
       if (action === "tombstone") this.tombstones += effective(answer);
       this.run();

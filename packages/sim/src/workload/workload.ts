@@ -5,6 +5,7 @@ import { DEFAULT_ATTRIBUTES } from "@kqueuey/queue";
 import { GROUP, type SimCluster } from "../cluster.ts";
 import { History } from "../history/history.ts";
 import { Administrator } from "./administrator.ts";
+import { sessionRequest } from "./commands.ts";
 import { createQueue } from "./creation.ts";
 import { Edge } from "./edge.ts";
 import type { QueuePlan, WorkloadPlan } from "./plan.ts";
@@ -34,7 +35,6 @@ export class Workload {
       cluster,
       plan,
       edge: new Edge(cluster, this.history, random.fork()),
-      ids: new RequestIds(random.nextU32()),
       random: random.fork(),
     });
   }
@@ -79,11 +79,25 @@ export class Workload {
     const { senders, workers, readers, administrators } = stage.plan;
     stage.isSending = true;
     stage.isCalm = false;
-    for (let i = 0; i < senders; i++) this.#senders.push(new Sender(stage, this.#newClient()));
-    for (let i = 0; i < workers; i++) this.#workers.push(new Worker(stage, this.#newClient()));
+    for (let i = 0; i < senders; i++)
+      this.#senders.push(new Sender(stage, this.#newCountingClient()));
+    for (let i = 0; i < workers; i++)
+      this.#workers.push(new Worker(stage, this.#newCountingClient()));
     for (const client of [...this.#senders, ...this.#workers]) client.run();
     for (let i = 0; i < readers; i++) new Reader(stage, this.#newClient()).run();
     for (let i = 0; i < administrators; i++) new Administrator(stage, this.#newClient()).run();
+  }
+
+  /** A client whose requests are counted from now on, if the plan says so, once its session is open. */
+  #newCountingClient(): Client {
+    const client = this.#newClient();
+    const { plan } = this.#stage;
+    if (!client.random.chance(plan.sessions, 10_000)) return client;
+    this.#stage.ask(client, sessionRequest(client.ids.next()), ({ reply }) => {
+      const outcome = reply?.kind === "outcome" ? reply.outcome : undefined;
+      if (outcome?.kind === "session") client.ids.countIn(outcome.sessionId);
+    });
+    return client;
   }
 
   /** Only workers go on. */
@@ -149,6 +163,7 @@ export class Workload {
 
   #newClient(): Client {
     this.#clients += 1;
-    return { number: this.#clients, random: this.#random.fork() };
+    const random = this.#random.fork();
+    return { number: this.#clients, ids: new RequestIds(random.nextU32()), random };
   }
 }
