@@ -52,12 +52,15 @@ export const SIMULATION_SAMPLE: Part = {
   timeoutMs: 5 * MINUTE_MS,
 };
 
-/** More of them, fixed seeds, and for two minutes seeds that nobody has tried. */
+/**
+ * More of them, always the same seeds: a failure is one of the change. Seeds that nobody has tried are for
+ * campaigns (`npm run sim -- --minutes 30`) until one in a few hundred of them no longer fails; the open failures
+ * are listed in docs/internals/simulation.md.
+ */
 export const SIMULATION: Part = {
   name: "simulation",
   steps: [
-    [...SIM, "--first", "1", "--seeds", "40", "--twice"],
-    [...SIM, "--minutes", "2"],
+    [...SIM, "--first", "1", "--seeds", "60", "--twice"],
   ],
   timeoutMs: 8 * MINUTE_MS,
   live: true,

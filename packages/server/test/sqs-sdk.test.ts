@@ -19,7 +19,6 @@ import {
   SendMessageCommand,
   SetQueueAttributesCommand,
   SQSClient,
-  TagQueueCommand,
   UnsupportedOperation,
 } from "@aws-sdk/client-sqs";
 import { KQueueyError } from "@kqueuey/contract";
@@ -189,7 +188,9 @@ describe("@aws-sdk/client-sqs", () => {
     expect(invalid).toBeInstanceOf(ReceiptHandleIsInvalid);
     expect(invalid).toMatchObject({ $metadata: { httpStatusCode: 404 } });
     await expect(
-      client.send(new TagQueueCommand({ QueueUrl, Tags: { a: "b" } })),
+      client.send(
+        new CreateQueueCommand({ QueueName: "a.fifo", Attributes: { FifoQueue: "true" } }),
+      ),
     ).rejects.toBeInstanceOf(UnsupportedOperation);
     broker.failWith(new KQueueyError("UNAVAILABLE", "no leader"));
     const unavailable = await client.send(new ListQueuesCommand({})).catch((e: unknown) => e);
