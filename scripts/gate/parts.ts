@@ -59,9 +59,7 @@ export const SIMULATION_SAMPLE: Part = {
  */
 export const SIMULATION: Part = {
   name: "simulation",
-  steps: [
-    [...SIM, "--first", "1", "--seeds", "60", "--twice"],
-  ],
+  steps: [[...SIM, "--first", "1", "--seeds", "60", "--twice"]],
   timeoutMs: 8 * MINUTE_MS,
   live: true,
 };

@@ -12,8 +12,13 @@ import { fileURLToPath } from "node:url";
 const CACHE = fileURLToPath(new URL("../../node_modules/.cache/kqueuey-sdk", import.meta.url));
 const PREPARE_TIMEOUT_MS = 300_000;
 /** How pip, go and mvn say that they could not fetch something. */
-const NO_NETWORK =
-  /name resolution|resolve host|unknown host|no such host|could not transfer|connection (refused|timed out|error)|newconnectionerror|network is unreachable|dial tcp|offline/i;
+const NO_NETWORK = new RegExp(
+  [
+    "name resolution|resolve host|unknown host|no such host|could not transfer|dial tcp|offline",
+    "connection (refused|timed out|error)|newconnectionerror|network is unreachable",
+  ].join("|"),
+  "i",
+);
 
 /** A command and its first arguments, or why there is none. */
 export type Found =
