@@ -106,7 +106,7 @@ describe("a whole cluster under virtual time", () => {
   });
 
   test("a node whose checkpoint is damaged ends once, then waits to be taken in again", () => {
-    const scene = underLoad(18);
+    const scene = underLoad(19);
     const { cluster } = scene;
     const hurt = followerOf(cluster);
     const pages = (): string | undefined =>
