@@ -19,7 +19,10 @@ export interface PlantedBug {
   /** The promise that it breaks, in words. */
   readonly promise: string;
   readonly patches: readonly Patch[];
-  /** Checkers that may be the first to see it; the file names of `src/checkers`. */
+  /**
+   * Checkers of which one must see it, the most telling first: names of `src/checkers`, or `run`, `nemesis` and
+   * `scenario` for what these judge themselves.
+   */
   readonly caughtBy: readonly string[];
   /** Within so many seeds it must be caught: about three times what was measured. */
   readonly seedsMax: number;

@@ -1,12 +1,21 @@
+import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { sourceOf } from "./bundle.ts";
 import { PLANTED_BUGS } from "./catalogue.ts";
 import { applyPatches, StalePatch } from "./patch.ts";
 
+const GUARANTEES = new URL("../../../docs/guarantees.md", import.meta.url);
+
 describe("a planted bug", () => {
   test("has a name of its own", () => {
     const names = PLANTED_BUGS.map((bug) => bug.name);
     expect(names).toEqual([...new Set(names)]);
+  });
+
+  test("stands beside the promise that it breaks", async () => {
+    const page = await readFile(GUARANTEES, "utf8");
+    const missing = PLANTED_BUGS.filter(({ name }) => !page.includes(`\`${name}\``));
+    expect(missing.map(({ name }) => name)).toEqual([]);
   });
 
   test.each(PLANTED_BUGS.map((bug) => [bug.name, bug] as const))(

@@ -94,11 +94,11 @@ class Hunt {
       throw error;
     }
     const trials = this.#trialsOf(bug);
-    const seen = await firstViolation(path, trials);
-    if (seen === undefined) return { kind: "missed" };
-    const unsound = await this.#checkSound(trials.slice(0, seen.at + 1));
-    if (unsound !== undefined) return unsound;
-    return judge(bug, seen);
+    const seen = await runTrials(path, trials, (violations) => isExpected(bug, violations));
+    const last = seen.at(-1);
+    if (last === undefined) return { kind: "missed" };
+    const unsound = await this.#checkSound(trials.slice(0, last.at + 1));
+    return unsound ?? judge(bug, last);
   }
 
   #trialsOf(bug: PlantedBug): Trial[] {
@@ -112,7 +112,7 @@ class Hunt {
   /** Makes the trials on the code without the bug; tells what it broke, if anything. */
   async #checkSound(trials: readonly Trial[]): Promise<Outcome | undefined> {
     const fresh = trials.filter((trial) => !this.#passed.has(JSON.stringify(trial)));
-    const seen = await firstViolation(await this.#soundBundle, fresh);
+    const [seen] = await runTrials(await this.#soundBundle, fresh, () => true);
     if (seen === undefined) {
       for (const trial of fresh) this.#passed.add(JSON.stringify(trial));
       return undefined;
@@ -122,7 +122,11 @@ class Hunt {
   }
 }
 
-/** The checker that should see the bug comes before others that see its consequences. */
+function isExpected(bug: PlantedBug, violations: readonly Violation[]): boolean {
+  return violations.some(({ checker }) => bug.caughtBy.includes(checker));
+}
+
+/** The checkers that should see the bug come before others that see its consequences. */
 function judge(bug: PlantedBug, seen: Seen): Outcome {
   const seed = seen.at + 1;
   for (const name of bug.caughtBy) {
@@ -145,19 +149,23 @@ interface Seen {
   readonly violations: readonly Violation[];
 }
 
-/** Makes the trials in turn until one breaks a promise. */
-async function firstViolation(
+/** Makes the trials in turn until one breaks promises that are enough; gives all that broke any. */
+async function runTrials(
   bundlePath: string,
   trials: readonly Trial[],
-): Promise<Seen | undefined> {
-  if (trials.length === 0) return undefined;
+  isEnough: (violations: readonly Violation[]) => boolean,
+): Promise<Seen[]> {
+  const seen: Seen[] = [];
+  if (trials.length === 0) return seen;
   const thread = new TrialThread(bundlePath);
   try {
     for (const [at, trial] of trials.entries()) {
       const { violations } = await thread.run(trial);
-      if (violations.length > 0) return { at, violations };
+      if (violations.length === 0) continue;
+      seen.push({ at, violations });
+      if (isEnough(violations) || thread.isStuck) break;
     }
-    return undefined;
+    return seen;
   } finally {
     await thread.stop();
   }

@@ -1,11 +1,13 @@
 /**
- * `npm run sim:planted -- [--only NAME,…] [--list] [--json] [--gate] [--survey SEEDS]`: builds the simulator
+ * `npm run sim:planted -- [--only NAME,…] [--list] [--json] [--gate] [--seed FIRST]
+ * [--seeds COUNT] [--threads COUNT] [--write-docs]`: builds the simulator
  * with one planted bug at a time and shows that a checker catches it. Exit 0: every one was caught, 3: not.
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import type { PlantedBug } from "./bug.ts";
 import { PLANTED_BUGS } from "./catalogue.ts";
+import { writeTable } from "./docs.ts";
 import { type Catch, hunt } from "./hunt.ts";
 
 const { values } = parseArgs({
@@ -14,6 +16,7 @@ const { values } = parseArgs({
     list: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     gate: { type: "boolean", default: false },
+    "write-docs": { type: "boolean", default: false },
     seed: { type: "string", default: "1" },
     seeds: { type: "string" },
     threads: { type: "string", default: String(Math.min(8, availableParallelism())) },
@@ -24,8 +27,11 @@ function chosen(): readonly PlantedBug[] {
   if (values.gate) return PLANTED_BUGS.filter((bug) => bug.gate === true);
   const { only } = values;
   if (only === undefined) return PLANTED_BUGS;
-  const names = only.split(",");
-  return PLANTED_BUGS.filter((bug) => names.includes(bug.name));
+  return only.split(",").map((name) => {
+    const bug = PLANTED_BUGS.find((each) => each.name === name);
+    if (bug === undefined) throw new Error(`no planted bug is called ${name}: see --list`);
+    return bug;
+  });
 }
 
 function describe({ bug, outcome, seconds }: Catch): string {
@@ -61,4 +67,5 @@ if (values.list) {
   const failed = results.filter(({ outcome }) => outcome.kind !== "caught").length;
   if (!values.json) console.log(`${results.length - failed} of ${results.length} caught`);
   process.exitCode = failed > 0 || results.length === 0 ? 3 : 0;
+  if (values["write-docs"] && failed === 0) await writeTable(results);
 }

@@ -8,6 +8,8 @@ const RUN_LIMIT_MS = 60_000;
 const HEAP_MB_MAX = 1_024;
 
 export class TrialThread {
+  /** A run did not end: no other can be made. */
+  isStuck = false;
   readonly #worker: Worker;
 
   constructor(bundlePath: string) {
@@ -22,6 +24,7 @@ export class TrialThread {
     return new Promise((resolve) => {
       const hung = (what: string): void => {
         const promise = "every run comes to an end";
+        this.isStuck = true;
         settle({ faults: 0, acknowledged: 0, violations: [{ checker: "hang", promise, what }] });
       };
       const timer = setTimeout(() => hung(`not over after ${RUN_LIMIT_MS} ms`), RUN_LIMIT_MS);

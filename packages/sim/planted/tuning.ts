@@ -51,6 +51,12 @@ export function fragile(plan: Plan): Plan {
   return withLoad(plan, { queues: [fragileOrders, { ...orders, name: "dead" }] });
 }
 
+/** The plan with leases that are over before a short pause is. */
+export function shortLeases(plan: Plan): Plan {
+  const queues = plan.workload.queues.map((queue) => ({ ...queue, visibilityTimeoutMs: 250 }));
+  return withLoad(plan, { queues });
+}
+
 /** The plan with a queue that keeps its messages for a second. */
 export function fleeting(plan: Plan): Plan {
   const queues = plan.workload.queues.map((queue) => ({ ...queue, retentionMs: 1_000 }));

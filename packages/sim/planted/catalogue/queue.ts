@@ -24,7 +24,7 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
     ],
     caughtBy: ["no-acknowledged-send-lost", "fate", "counters"],
     plan: (plan) => withLoad(quiet(plan), { sendMax: 20 }),
-    seedsMax: 10,
+    seedsMax: 5,
   },
   {
     name: "let-a-stale-receipt-delete",
@@ -39,7 +39,8 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
     ],
     caughtBy: ["stale-receipt", "answers"],
     plan: (plan) => withRates(quiet(plan), { late: 3_000 }),
-    seedsMax: 30,
+    seedsMax: 5,
+    gate: true,
   },
   {
     name: "double-grant-a-lease",
@@ -59,7 +60,8 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
     ],
     caughtBy: ["one-lease-at-a-time", "no-early-redelivery"],
     plan: (plan) => withRates(quiet(plan), { late: 3_000, abandon: 2_000 }),
-    seedsMax: 30,
+    seedsMax: 5,
+    gate: true,
   },
   {
     name: "forget-the-receive-count-in-a-snapshot",
@@ -84,7 +86,7 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
       withStrikes(withSmallFiles(withRates(quiet(plan), { abandon: 4_000 })), PACE, (atMs) => [
         { kind: "power-cut", atMs, lastsMs: 100 },
       ]),
-    seedsMax: 60,
+    seedsMax: 5,
   },
   {
     name: "undelivered-does-not-restore-the-count",
@@ -98,7 +100,7 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
     ],
     caughtBy: ["receive-count", "answers"],
     plan: (plan) => withRates(quiet(plan), { hangUp: 3_000 }),
-    seedsMax: 60,
+    seedsMax: 5,
   },
   {
     name: "lose-the-order-of-redelivery-in-a-restore",
@@ -115,7 +117,7 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
       withStrikes(withSmallFiles(withRates(quiet(plan), { abandon: 4_000 })), PACE, (atMs) => [
         { kind: "crash", atMs, victim: "follower", power: false, effect: 0, lastsMs: 50 },
       ]),
-    seedsMax: 60,
+    seedsMax: 5,
   },
   {
     name: "lose-the-idempotency-window-in-a-snapshot",
@@ -132,7 +134,8 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
       withStrikes(withSmallFiles(withRates(quiet(plan), { repeat: 3_000 })), PACE, (atMs) => [
         { kind: "power-cut", atMs, lastsMs: 100 },
       ]),
-    seedsMax: 60,
+    seedsMax: 5,
+    gate: true,
   },
   {
     name: "execute-a-retry-again",
@@ -147,7 +150,7 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
     ],
     caughtBy: ["sent-at-most-once"],
     plan: (plan) => withRates(quiet(plan), { repeat: 3_000 }),
-    seedsMax: 30,
+    seedsMax: 5,
   },
   {
     name: "dead-letter-without-removing",
@@ -161,7 +164,7 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
     ],
     caughtBy: ["dead-letter-once", "audited-dead-letters", "counters"],
     plan: (plan) => fragile(withRates(quiet(plan), { abandon: 4_000 })),
-    seedsMax: 60,
+    seedsMax: 10,
   },
   {
     name: "dead-letter-one-receive-late",
@@ -175,7 +178,7 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
     ],
     caughtBy: ["dead-letter-once", "audited-dead-letters", "counters"],
     plan: (plan) => fragile(withRates(quiet(plan), { abandon: 4_000 })),
-    seedsMax: 60,
+    seedsMax: 10,
   },
   {
     name: "counter-drift",
@@ -190,7 +193,8 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
     ],
     caughtBy: ["counters"],
     plan: (plan) => withRates(quiet(plan), { abandon: 5_000 }),
-    seedsMax: 60,
+    seedsMax: 5,
+    gate: true,
   },
   {
     name: "retention-ignored",
@@ -204,7 +208,7 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
     ],
     caughtBy: ["fate", "counters"],
     plan: (plan) => fleeting(withRates(quiet(plan), { abandon: 5_000 })),
-    seedsMax: 60,
+    seedsMax: 5,
   },
   {
     name: "delay-ignored",
@@ -218,7 +222,7 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
     ],
     caughtBy: ["delays", "audited-delays"],
     plan: (plan) => withRates(quiet(plan), { delayed: 4_000 }),
-    seedsMax: 60,
+    seedsMax: 5,
   },
   {
     name: "purge-leaves-what-is-in-flight",
@@ -232,7 +236,7 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
     ],
     caughtBy: ["fate", "counters"],
     plan: (plan) => withLoad(quiet(plan), { administrators: 2, purge: 3_000 }),
-    seedsMax: 60,
+    seedsMax: 5,
   },
   {
     name: "fencing-tokens-start-over-in-a-restore",
@@ -254,7 +258,7 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
       withStrikes(withSmallFiles(quiet(plan)), PACE, (atMs) => [
         { kind: "power-cut", atMs, lastsMs: 100 },
       ]),
-    seedsMax: 60,
+    seedsMax: 5,
   },
   {
     name: "an-extension-is-not-kept",
@@ -269,6 +273,6 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
     ],
     caughtBy: ["one-lease-at-a-time", "no-early-redelivery", "counters"],
     plan: (plan) => withRates(quiet(plan), { extend: 3_000, abandon: 3_000, forged: 6_000 }),
-    seedsMax: 60,
+    seedsMax: 5,
   },
 ];

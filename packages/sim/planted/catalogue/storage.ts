@@ -23,7 +23,8 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
       withStrikes(withSmallFiles(quiet(plan)), PACE, (atMs) => [
         { kind: "power-cut", atMs, lastsMs: 100 },
       ]),
-    seedsMax: 60,
+    seedsMax: 5,
+    gate: true,
   },
   {
     name: "checkpoint-ahead-of-the-log",
@@ -38,7 +39,7 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     caughtBy: ["scenario"],
     plan: (plan) => withSmallFiles(quiet(plan)),
     scenario: "slow-then-unplugged",
-    seedsMax: 100,
+    seedsMax: 5,
   },
   {
     name: "manifest-named-before-it-is-synced",
@@ -55,7 +56,7 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
       withStrikes(withSmallFiles(quiet(plan)), PACE, (atMs) => [
         { kind: "power-cut", atMs, lastsMs: 100 },
       ]),
-    seedsMax: 100,
+    seedsMax: 5,
   },
   {
     name: "cut-a-damaged-middle-group-as-if-torn",
@@ -70,7 +71,7 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     caughtBy: ["scenario"],
     scenario: "damaged-middle",
     plan: (plan) => quiet(plan),
-    seedsMax: 100,
+    seedsMax: 10,
   },
   {
     name: "recycle-a-segment-too-early",
@@ -87,7 +88,8 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
       withStrikes(withSmallFiles(quiet(plan)), PACE, (atMs) => [
         { kind: "power-cut", atMs, lastsMs: 100 },
       ]),
-    seedsMax: 60,
+    seedsMax: 5,
+    gate: true,
   },
   {
     name: "release-log-that-no-checkpoint-covers",
@@ -109,7 +111,7 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
       withStrikes(withSmallFiles(quiet(plan)), PACE, (atMs) => [
         { kind: "power-cut", atMs, lastsMs: 100 },
       ]),
-    seedsMax: 60,
+    seedsMax: 5,
   },
   {
     name: "serve-a-body-from-a-segment-already-reused",
@@ -166,7 +168,7 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
       ...withSmallFiles(withRates(quiet(plan), { abandon: 4_000 })),
       faultyMs: 5_000,
     }),
-    seedsMax: 60,
+    seedsMax: 20,
   },
   {
     name: "take-a-group-of-an-older-epoch",
@@ -188,7 +190,7 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
       withStrikes(withSmallFiles(quiet(plan)), PACE, (atMs) => [
         { kind: "power-cut", atMs, lastsMs: 100 },
       ]),
-    seedsMax: 60,
+    seedsMax: 15,
   },
   {
     name: "recovery-does-not-rewrite-the-tail",
@@ -209,7 +211,7 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
     caughtBy: ["scenario", "log-matching", "membership"],
     plan: (plan) => slowDisks(quiet(plan)),
     scenario: "killed-then-unplugged",
-    seedsMax: 100,
+    seedsMax: 10,
   },
   {
     name: "a-living-body-is-not-copied",
@@ -227,6 +229,6 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
       withStrikes(withSmallFiles(quiet(plan)), PACE, (atMs) => [
         { kind: "power-cut", atMs, lastsMs: 100 },
       ]),
-    seedsMax: 60,
+    seedsMax: 10,
   },
 ];
