@@ -100,6 +100,7 @@ peers:
 
   it("leaves the client URL open when the system chooses the port", () => {
     expect(load({ flags: { clientListen: "127.0.0.1:0" } }).config.clientUrl).toBeUndefined();
+    expect(load({ flags: { clientListen: "[::]:80" } }).config.clientUrl).toBe("http://127.0.0.1");
   });
 
   it("ignores what Kubernetes sets for a service called kqueuey, and the command line's own", () => {
@@ -132,6 +133,11 @@ describe("refusals, by name and with what would be right", () => {
       "nodeId (nodeId in k.yaml) must be a whole number from 1 to 65535, not 1.5",
     ],
     ["an empty value in the file", { file: "nodeId:" }, "from 1 to 65535, not null"],
+    [
+      "an address in brackets that is no IPv6 address",
+      { flags: { clientListen: "[:]:8" } },
+      'clientListen (--client-listen) must be host:port with a port from 0 to 65535, not "[:]:8"',
+    ],
     [
       "an address without a port",
       { flags: { clientListen: "localhost" } },
@@ -235,6 +241,11 @@ describe("refusals, by name and with what would be right", () => {
       "peers without a cluster id",
       { flags: { nodeId: "1", peers: THREE } },
       "clusterId must be given when peers are",
+    ],
+    [
+      "a client address that no URL can have",
+      { flags: { clientListen: "[fe80::1%eth0]:9324" } },
+      "clientUrl must be given when clientListen is [fe80::1%eth0]:9324: no URL has that host",
     ],
     [
       "a client address that says nothing to clients",

@@ -7,7 +7,7 @@ import { KQueueyError } from "@kqueuey/contract";
 import { parse as parseYaml } from "yaml";
 import { readAccessKeys } from "./access-keys.ts";
 import type { Address, PeerConfig } from "./parse.ts";
-import { formatAddress, isWildcard } from "./parse.ts";
+import { formatAddress, isWildcard, parseClientUrl } from "./parse.ts";
 import type { ConfigField, ConfigKey, RawConfig, ServerConfig } from "./spec.ts";
 import { CONFIG_FIELDS, readFields } from "./spec.ts";
 
@@ -244,9 +244,13 @@ function ownClientUrl(
         "the URL under which clients reach this node",
     );
   }
-  return raw.clientListen.port === 0
-    ? undefined
-    : `http://${formatAddress(dialable(raw.clientListen))}`;
+  if (raw.clientListen.port === 0) return undefined;
+  const derived = parseClientUrl(`http://${formatAddress(dialable(raw.clientListen))}`);
+  if (derived.ok) return derived.value;
+  problems.push(
+    `clientUrl must be given when clientListen is ${formatAddress(raw.clientListen)}: no URL has that host`,
+  );
+  return undefined;
 }
 
 function dialable(address: Address): Address {

@@ -2,6 +2,7 @@
  * Readers of single configuration values. Each takes what a flag, a variable or YAML gave (a text or a
  * YAML value) and answers the value, or says what would be right.
  */
+import { isIPv6 } from "node:net";
 
 /** A listening or dialling address. `port` 0 asks the system for a free one (listening only). */
 export interface Address {
@@ -105,6 +106,8 @@ export function parseAddress(value: unknown, minPort: 0 | 1): Parsed<Address> {
   const host = match[1] ?? match[2] ?? "";
   const port = Number(match[3]);
   if (port < minPort || port > PORT_MAX) return bad(problem);
+  // What stands in brackets and is no IPv6 address would only fail once the node listens or dials.
+  if (match[1] !== undefined && !isIPv6(host)) return bad(problem);
   return good({ host, port });
 }
 
