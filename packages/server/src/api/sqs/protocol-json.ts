@@ -9,12 +9,12 @@ import type { AnswerTo, Protocol } from "./protocol.ts";
 const CONTENT_TYPE = "application/x-amz-json-1.0";
 const TARGET_PREFIX = "AmazonSQS.";
 
-/** Whether the request speaks this protocol, on whatever path. */
+/** Whether the request speaks this protocol, on whatever path. A form never does, whatever its headers say. */
 export function isJsonProtocol(head: RequestHead): boolean {
-  return (
-    head.header("content-type")?.startsWith(CONTENT_TYPE) === true ||
-    head.header("x-amz-target")?.startsWith(TARGET_PREFIX) === true
-  );
+  const type = head.header("content-type") ?? "";
+  if (type.startsWith(CONTENT_TYPE)) return true;
+  if (type.startsWith("application/x-www-form-urlencoded")) return false;
+  return head.header("x-amz-target")?.startsWith(TARGET_PREFIX) === true;
 }
 
 export const jsonProtocol: Protocol = {

@@ -51,6 +51,12 @@ describe("requests", () => {
     expect(resultOf("GetQueueUrl", reply.text)).toBe(`<QueueUrl>${url}</QueueUrl>`);
   });
 
+  test("a form is a form, whatever another header says", async () => {
+    const headers = { "x-amz-target": "AmazonSQS.ListQueues" };
+    const reply = await sqs.query("Action=GetQueueUrl&QueueName=q", {}, headers);
+    expect(resultOf("GetQueueUrl", reply.text)).toBe(`<QueueUrl>${url}</QueueUrl>`);
+  });
+
   test("a GET has its parameters in the query string", async () => {
     const reply = await sqs.query("Action=GetQueueUrl&QueueName=q", { method: "GET" });
     expect(resultOf("GetQueueUrl", reply.text)).toBe(`<QueueUrl>${url}</QueueUrl>`);
