@@ -348,6 +348,15 @@ describe("a configuration as text", () => {
     expect(load({ file: text }).config).toEqual(loaded.config);
   });
 
+  it.each(["1", "0x10", "true", "null", "1e3", "007", "2026-11-24", "~"])(
+    "prints the name %s so that it stays a text",
+    (directory) => {
+      const loaded = load({ flags: { storageDirectory: directory } });
+      const again = load({ file: printConfig(loaded) });
+      expect(again.config.storageDirectory).toBe(directory);
+    },
+  );
+
   it("becomes the flags of a child process", () => {
     const { config } = load({ flags: { ...MEMBER, bootstrap: true } });
     const flags: Record<string, unknown> = {};

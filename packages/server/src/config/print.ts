@@ -1,4 +1,5 @@
 /** The configuration as text: what is in force, and what each key means. */
+import { parse as parseYaml } from "yaml";
 import type { LoadedConfig } from "./load.ts";
 import type { Address, PeerConfig } from "./parse.ts";
 import { formatAddress } from "./parse.ts";
@@ -26,16 +27,18 @@ function isAddress(value: ServerConfig[ConfigKey]): value is Address {
 export function printConfig(loaded: LoadedConfig): string {
   const lines = CONFIG_FIELDS.map((field) => {
     const value = formatConfigValue(loaded.config, field.key);
-    const assignment = value === "" ? `# ${field.key}:` : `${field.key}: ${quoted(value)}`;
+    const isText = !["number", "boolean"].includes(typeof loaded.config[field.key]);
+    const shown = isText ? quoted(value) : value;
+    const assignment = value === "" ? `# ${field.key}:` : `${field.key}: ${shown}`;
     return `${assignment}  # ${loaded.origins[field.key]}`;
   });
   return `${lines.join("\n")}\n`;
 }
 
-/** YAML takes plain words and numbers as they are; anything else goes in quotes, and so do leading zeros. */
-function quoted(value: string): string {
-  if (/^0\d/.test(value)) return JSON.stringify(value);
-  return /^[A-Za-z0-9_./][A-Za-z0-9_./-]*$/.test(value) ? value : JSON.stringify(value);
+/** A plain word stays as it is; what YAML would take for something else, such as a number, goes in quotes. */
+function quoted(text: string): string {
+  const plain = /^[A-Za-z0-9_./][A-Za-z0-9_./-]*$/.test(text) && parseYaml(text) === text;
+  return plain ? text : JSON.stringify(text);
 }
 
 /** The flags that give a child process exactly this configuration. */
