@@ -3,8 +3,12 @@
  * are missing there: deliveries must learn whether their answer was written, the bytes of bodies are
  * bounded over all calls together, and every error carries a detail and says what would be right.
  */
-import { createConnectRouter, createContextValues } from "@connectrpc/connect";
-import type { UniversalHandlerFn, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { Code, ConnectError, createConnectRouter, createContextValues } from "@connectrpc/connect";
+import type {
+  Compression,
+  UniversalHandlerFn,
+  UniversalServerResponse,
+} from "@connectrpc/connect/protocol";
 import type { connectNodeAdapter } from "@connectrpc/connect-node";
 import {
   compressionGzip,
@@ -36,10 +40,24 @@ export interface ConnectOptions {
 /** The longest time that a caller may give a call, in ms. */
 const CALL_TIMEOUT_MS_MAX = 300_000;
 
+/** The library calls a body that is cut short its own fault; it is the caller's. */
+const GZIP: Compression = {
+  ...compressionGzip,
+  decompress: async (bytes, bytesMax) => {
+    try {
+      return await compressionGzip.decompress(bytes, bytesMax);
+    } catch (error) {
+      if (!(error instanceof ConnectError) || error.code !== Code.Internal) throw error;
+      const text = "the body is no whole gzip stream";
+      throw new ConnectError(text, Code.InvalidArgument, undefined, undefined, error);
+    }
+  },
+};
+
 /** Answers every request whose path begins with `RPC_PATH_PREFIX`. */
 export function createConnectHandler(broker: Broker, options: ConnectOptions): NodeHandler {
   const router = createConnectRouter({
-    acceptCompression: [compressionGzip],
+    acceptCompression: [GZIP],
     readMaxBytes: options.bodyBytesMax,
     maxTimeoutMs: CALL_TIMEOUT_MS_MAX,
     // A misspelt field would otherwise be dropped in silence, and the call do something else.

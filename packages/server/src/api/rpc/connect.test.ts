@@ -179,6 +179,22 @@ describe("the native API with curl", () => {
     },
   );
 
+  it.each(["{}", "\u001f", "@"])(
+    "calls a body that is no gzip the caller's mistake",
+    async (body) => {
+      await using t = await setUp();
+      const response = await t.post("Send", body, {
+        "content-type": "application/json",
+        "content-encoding": "gzip",
+      });
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({
+        code: "invalid_argument",
+        details: [{ debug: { code: "MALFORMED_REQUEST" } }],
+      });
+    },
+  );
+
   it("says which content type would be right, and that calls are made with POST", async () => {
     await using t = await setUp();
     const form = await t.post("Send", "a=b", {
