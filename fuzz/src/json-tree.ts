@@ -13,20 +13,21 @@ const NEST_DEPTHS = [10, 101, 1_000, 20_000] as const;
 const NEST_MARK = "nest of depth ";
 const LONG = [1_000, 30_000] as const;
 
-/** A change of the document, or undefined when the bytes are no JSON. */
+/** A change of the document, or undefined when the bytes are none that can be changed so. */
 export function mutateJson(bytes: Uint8Array, mutator: Mutator): Uint8Array | undefined {
   const text = decodeUtf8(bytes);
   if (text === undefined) return undefined;
-  let value: unknown;
+  const { random } = mutator;
+  let written: string;
   try {
-    value = JSON.parse(text);
+    let value: unknown = JSON.parse(text);
+    const times = random.pick([1, 1, 1, 2, 3]);
+    for (let i = 0; i < times; i++) value = changeSomewhere(value, random);
+    written = nestInText(JSON.stringify(value) ?? "null");
   } catch {
+    // No JSON, or a nest that is too deep for the host to write.
     return undefined;
   }
-  const { random } = mutator;
-  const times = random.pick([1, 1, 1, 2, 3]);
-  for (let i = 0; i < times; i++) value = changeSomewhere(value, random);
-  const written = nestInText(JSON.stringify(value) ?? "null");
   const doubled = random.chance(1, 8) ? doubleMember(written, random) : written;
   return encodeUtf8(doubled).slice(0, INPUT_BYTES_MAX);
 }
