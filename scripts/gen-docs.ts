@@ -7,12 +7,14 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ERRORS } from "../packages/contract/src/errors.ts";
 import { describeConfig } from "../packages/server/src/config/print.ts";
+import { sqsPage } from "./sqs-page.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const check = process.argv.includes("--check");
 
 const pages: readonly { readonly path: string; readonly text: string }[] = [
   { path: "docs/api/errors.md", text: errorsPage() },
+  { path: "docs/api/sqs.md", text: sqsPage() },
   { path: "docs/operate/config.md", text: configPage() },
 ];
 

@@ -60,3 +60,6 @@ export function findAction(name: string): SqsAction {
     `The action ${echo(name)} is not valid for this endpoint.`,
   );
 }
+
+/** Names of all actions, in order. */
+export const ACTION_NAMES: readonly string[] = [...ACTIONS.keys()];
