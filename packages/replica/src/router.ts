@@ -14,10 +14,16 @@ import { decodeRequest, encodeRequest } from "./wire/request.ts";
 /** A request that found no leader, or the wrong one, tries again after a pause in this range, ms. */
 const PAUSE_MS = { from: 5, to: 25 };
 
+/** Each process numbers its calls from a random multiple of this on; all of them are below 2^53. */
+const SERIALS_OF_A_PROCESS = 2 ** 20;
+
+/** What of a replica is needed to carry a request out. */
+export type RoutedReplica = Pick<Replica, "isLeader" | "role" | "submit" | "cancel" | "undo">;
+
 export interface RouterOutside {
   readonly id: NodeId;
   readonly random: Random;
-  replica(group: GroupId): Replica | undefined;
+  replica(group: GroupId): RoutedReplica | undefined;
   send(to: NodeId, frame: readonly Uint8Array[]): boolean;
 }
 
@@ -49,7 +55,8 @@ export class Router {
   readonly #pausing = new Set<Call>();
   /** Requests that peers forwarded to us, by peer and their serial. */
   readonly #forwarded = new Map<string, { readonly group: GroupId; readonly ticket: Ticket }>();
-  #serial = 0;
+  /** Of the last call. */
+  #serial: number;
   #nowMs: MonotonicMs = monotonic(0);
   #nextExpiryMs = 0;
 
@@ -61,6 +68,8 @@ export class Router {
     this.#timeoutMs = limits.timeoutMs;
     this.#callsMax = limits.callsMax;
     this.#outside = outside;
+    // An answer to this node's last process may be under way still: it must not pass for one of ours.
+    this.#serial = outside.random.nextU32() * SERIALS_OF_A_PROCESS;
   }
 
   /** Calls under way. */
@@ -115,23 +124,31 @@ export class Router {
     frame: { readonly serial: number; readonly group: GroupId; readonly request: Uint8Array },
   ): void {
     const key = `${from}/${frame.serial}`;
-    const answer = (reply: EngineReply): void => {
-      this.#forwarded.delete(key);
-      const bytes = encodeReply(reply);
-      const sent = this.#outside.send(
+    const send = (reply: EngineReply): boolean => {
+      const { serial } = frame;
+      return this.#outside.send(
         from,
-        controlFrame({ kind: "reply", serial: frame.serial, reply: bytes }),
+        controlFrame({ kind: "reply", serial, reply: encodeReply(reply) }),
       );
-      if (!sent && reply.kind === "granted") this.#outside.replica(frame.group)?.undo(reply.grant);
     };
     const request = decodeRequest(frame.request);
     const replica = this.#outside.replica(frame.group);
     if (request === undefined) {
-      answer(failure("MALFORMED_REQUEST", "a forwarded request cannot be read"));
+      send(failure("MALFORMED_REQUEST", "a forwarded request cannot be read"));
     } else if (replica === undefined || this.#forwarded.size >= this.#callsMax) {
-      answer({ kind: "not-leader", leader: 0 });
+      send({ kind: "not-leader", leader: 0 });
     } else {
-      const ticket: Ticket = { reply: answer, cancelled: false, origin: from };
+      const ticket: Ticket = {
+        reply: (reply) => {
+          // Void since: the connection broke, or the request came again. Whoever has the number now asked otherwise.
+          const isWanted = this.#forwarded.get(key)?.ticket === ticket;
+          if (isWanted) this.#forwarded.delete(key);
+          if (isWanted && send(reply)) return;
+          if (reply.kind === "granted") replica.undo(reply.grant);
+        },
+        cancelled: false,
+        origin: from,
+      };
       this.#forwarded.set(key, { group: frame.group, ticket });
       replica.submit(ticket, request);
     }
