@@ -74,7 +74,8 @@ export const STATES = ["reserved", "active", "deleting"] as const;
 function replayReceive(core: Core, call: Call, reader: ByteReader): void {
   const queue = core.queues.get(call.queueId);
   if (queue === undefined) {
-    refuse(core, call, "queue-not-found");
+    // Only who wants the outcome comes here: the chain, which all replicas share, must not hear of it.
+    call.outcome = { kind: "refused", reason: "queue-not-found" };
     return;
   }
   const grantFirst = reader.u48();

@@ -1,4 +1,4 @@
-import { incarnation, logIndex, nodeId } from "@kqueuey/base";
+import { groupId, incarnation, logIndex, nodeId } from "@kqueuey/base";
 import { describe, expect, it } from "vitest";
 import { QueueMachine, queueId } from "../src/index.ts";
 import { SESSIONS_MAX } from "../src/limits.ts";
@@ -9,6 +9,7 @@ import {
   Driver,
   encodeEntry,
   restore,
+  type TestCommand,
   type TestLease,
   type UnitStore,
 } from "./driver.ts";
@@ -187,6 +188,29 @@ describe("request ids", () => {
 });
 
 describe("an entry", () => {
+  it("leads to the same state whether or not its outcomes are wanted", () => {
+    const entries: readonly (readonly TestCommand[])[] = [
+      [{ op: "create", queue: 1, attributes: {} }],
+      [{ op: "send", queue: 1, messages: [one], id: "sent" }],
+      [{ op: "receive", queue: 1, limit: 1, id: "received" }],
+      [{ op: "receive", queue: 1, limit: 1, id: "received" }],
+      [{ op: "tombstone", queue: 1, leases: [[1, 1]], id: "settled" }],
+      [{ op: "delete", queue: 1, id: "deleted" }],
+      [{ op: "receive", queue: 1, limit: 1, id: "received" }],
+      [{ op: "tombstone", queue: 1, leases: [[1, 1]], id: "settled" }],
+      [{ op: "send", queue: 1, messages: [one], id: "sent" }],
+      [{ op: "receive", queue: 1, limit: 1, id: "deleted" }],
+    ];
+    const [told, silent] = [0, 1].map(() => new QueueMachine({ group: groupId(0) }));
+    entries.forEach((commands, at) => {
+      const data = encodeEntry(commands, 1_000 + at);
+      told?.apply(logIndex(at + 1), data, { outcome: () => undefined });
+      silent?.apply(logIndex(at + 1), data, undefined);
+      expect(silent?.chainHash).toBe(told?.chainHash);
+      expect(silent?.stateHash()).toBe(told?.stateHash());
+    });
+  });
+
   it("with broken commands refuses them from the first broken one on", () => {
     const driver = filled(1);
     const data = encodeEntry(
