@@ -11,6 +11,8 @@ export default defineConfig({
         ...dev,
         test: {
           name: "unit",
+          // For what hangs; a busy machine is no failure.
+          testTimeout: 60_000,
           include: [
             "packages/*/src/**/*.test.ts",
             "packages/*/test/**/*.test.ts",
@@ -30,6 +32,7 @@ export default defineConfig({
         ...dev,
         test: {
           name: "script",
+          testTimeout: 60_000,
           include: ["packages/**/*.script.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**"],
         },

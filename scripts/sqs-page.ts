@@ -35,8 +35,8 @@ The AWS JSON 1.0 protocol and the older Query protocol (2012-11-05, XML) are ser
 
 ## Signatures
 
-Signatures (Signature Version 4, in the header or in a presigned URL) are not checked by default, and a node that listens
-beyond its own machine says so in its log. With \`auth: keys\` and an \`accessKeysFile\` every SQS request must be signed by
+Signatures (Signature Version 4, in the header or in a presigned URL) are not checked by default, and a node that
+listens beyond its own machine says so in its log. With \`auth: keys\` and an \`accessKeysFile\` every SQS request must be signed by
 one of the keys in that file, which has one a line:
 
 \`\`\`yaml

@@ -22,7 +22,8 @@ export class Membership implements StatusJudge {
   readonly promise = "what is committed is on majorities of the voters, also while they change";
   readonly #verdicts = new Verdicts(this.name, this.promise);
   readonly #led = new Map<NodeId, Led>();
-  #applied: { readonly index: number; readonly group: Group } | undefined;
+  /** Every membership that was applied, ascending. */
+  readonly #applied: { readonly index: number; readonly group: Group }[] = [];
 
   get violations(): readonly Violation[] {
     return this.#verdicts.list;
@@ -30,14 +31,15 @@ export class Membership implements StatusJudge {
 
   /** An entry was applied; the same one is by every node. */
   applied(_node: { readonly id: NodeId }, entry: Entry): void {
-    if (entry.kind !== "membership" || entry.index <= (this.#applied?.index ?? 0)) return;
+    const last = this.#applied.at(-1);
+    if (entry.kind !== "membership" || entry.index <= (last?.index ?? 0)) return;
     const group = decodeMembership(entry.data);
     if (group === undefined) {
       this.#verdicts.broken(`index ${entry.index} holds no membership`);
       return;
     }
-    if (this.#applied !== undefined) this.#judgeStep(this.#applied.group, group, entry.index);
-    this.#applied = { index: entry.index, group };
+    if (last !== undefined) this.#judgeStep(last.group, group, entry.index);
+    this.#applied.push({ index: entry.index, group });
   }
 
   #judgeStep(before: Group, after: Group, index: number): void {
@@ -78,9 +80,10 @@ export class Membership implements StatusJudge {
     }
     if (commit === before.commit) return;
     const nodes = [sight, ...others()];
-    // The commit may have moved before the membership did, within one look.
-    if ([membership, before.membership].some((group) => isOnMajorities(group, commit, nodes)))
-      return;
+    // Within one look the commit may have moved before the membership did, and that more than once.
+    const between = this.#applied.filter((each) => each.index > before.commit);
+    const groups = [membership, before.membership, ...between.map((each) => each.group)];
+    if (groups.some((group) => isOnMajorities(group, commit, nodes))) return;
     const durable = nodes.map((each) => describe(each.id, each.status)).join(", ");
     this.#verdicts.broken(`node ${id} of term ${term} committed ${commit}; durable are ${durable}`);
   }

@@ -11,7 +11,7 @@ import { Probation } from "../../src/checkers/probation.ts";
 import { StatusWatch } from "../../src/checkers/status-watch.ts";
 import { Undisturbed } from "../../src/checkers/undisturbed.ts";
 import { History } from "../../src/history/history.ts";
-import { creation, entryAt, LogBook, send } from "./log-book.ts";
+import { creation, entryAt, LogBook, send, statusOf } from "./log-book.ts";
 
 const NOTHING = new History();
 const LEADER = { role: "leader", term: term(2) } as const;
@@ -170,6 +170,24 @@ describe("membership", () => {
     const membership = group({ 1: "voter", 2: "voter", 3: "voter" }, [1, 4, 5]);
     expect(commitNine(membership, [9, 9, 5, 5])[0]).toContain("committed 9");
     expect(commitNine(membership, [9, 9, 9, 5])).toEqual([]);
+  });
+
+  test("lets pass what was committed under a membership that came and went within one look", () => {
+    const [before, between] = [
+      group({ 1: "voter", 2: "voter", 3: "voter" }),
+      group({ 1: "voter" }),
+    ];
+    const data = encodeMembership(between);
+    const entry: Entry = { index: logIndex(6), term: term(2), kind: "membership", data };
+    const checker = new Membership();
+    const look = (index: number): void => {
+      const status = statusOf({ id: nodeId(1), ...LEADER, ...at(index), membership: before });
+      checker.saw({ id: nodeId(1), process: 1, status }, () => []);
+    };
+    look(5);
+    checker.applied({ id: nodeId(1) }, entry);
+    look(6);
+    expect(checker.violations).toEqual([]);
   });
 
   test("finds a node under an old incarnation that was counted", () => {
