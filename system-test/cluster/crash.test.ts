@@ -79,7 +79,7 @@ describe("a process killed with kill -9 under load", () => {
     await workload.send(100);
     workload.startWorkers(1);
     expect(
-      workload.history.violations().filter((text) => !text.includes("never delivered")),
+      workload.history.violations().filter((text) => !text.includes("never seen again")),
     ).toEqual([]);
   });
 });

@@ -84,7 +84,9 @@ describe("a client of a leader that is deposed and does not know it", () => {
     const early = askOld(arena, old);
     await finishElsewhere(arena, others);
     const late = await askOld(arena, old);
-    expect(late.map((answer) => answer.status)).toEqual(["rejected", "rejected", "rejected"]);
+    // A receive that finds nothing it could promise is answered empty at once, which says nothing of the queue.
+    expect([late[0]?.status, late[2]?.status]).toEqual(["rejected", "rejected"]);
+    expectNothingStale(late);
     expectNothingStale(await early);
     await arena.links.heal();
     await arena.whole();
