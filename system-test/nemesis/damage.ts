@@ -20,7 +20,8 @@ const NAMES: Readonly<Record<FileKind, RegExp>> = {
   identity: /^node\.meta$/,
   log: /^wal\/\d+\.seg$/,
   current: /^groups\/\d+\/current$/,
-  manifest: /manifest/,
+  // Not `manifest.tmp`: that is of a checkpoint that was not finished, and counts for nobody.
+  manifest: /manifest$/,
   pages: /pages-\d+/,
   bodies: /bodies-\d+/,
 };
