@@ -1,5 +1,5 @@
 /** The workloads, by the names of docs/benchmarks.md, and which systems take part in each. */
-import type { Figures } from "./assignment.ts";
+import type { Figures, Work } from "./assignment.ts";
 import { kqueuey } from "./systems/kqueuey.ts";
 import { natsSystems } from "./systems/nats.ts";
 import { rabbitmq } from "./systems/rabbitmq.ts";
@@ -38,12 +38,50 @@ export function workloads(): readonly Workload[] {
   return [
     throughputAt(128),
     throughputAt(1_024),
-    fillDrainAt128(),
-    latencyAt128(),
-    callersAt128(),
-    failoverAt128(),
+    load({
+      name: "W1b",
+      title: `fill ${FILLED}, then drain`,
+      takes: everybody,
+      figure: "drainPerSecond",
+      warmUpSeconds: 0,
+      work: () => ({ kind: "fill-drain", messages: FILLED }),
+    }),
+    load({
+      name: "W2",
+      title: "latency at 500 messages/s, open loop",
+      takes: everybody,
+      figure: "confirmP99Ms",
+      unit: "ms",
+      moreIsBetter: false,
+      work: ({ seconds }) => ({ kind: "latency", seconds, rate: 500 }),
+    }),
+    load({
+      name: "W3",
+      title: "64 callers, one message a call",
+      takes: everybody,
+      figure: "perSecond",
+      work: ({ seconds }) => ({ kind: "callers", seconds, callers: 64 }),
+    }),
+    load({
+      name: "W4",
+      title: "kill -9 of the leader at 2,000 messages/s",
+      takes: replicated,
+      figure: "confirmPauseMs",
+      unit: "ms",
+      moreIsBetter: false,
+      warmUpSeconds: 4,
+      work: () => ({ kind: "failover", seconds: 20, rate: 2_000 }),
+    }),
     growthAt128(),
-    ...[1, 100, 10_000].map(queuesAt128),
+    ...[1, 100, 10_000].map((queues) =>
+      load({
+        name: "W6",
+        title: `${queues} queues`,
+        takes: ownOnly,
+        figure: "perSecond",
+        work: ({ seconds }) => ({ kind: "queues", seconds, queues }),
+      }),
+    ),
   ];
 }
 
@@ -52,109 +90,46 @@ const replicated = (system: System): boolean =>
   ["kqueuey", "nats", "rabbitmq"].includes(system.name);
 const ownOnly = (system: System): boolean => system.name === "kqueuey";
 
-function throughputAt(bodyBytes: number): Workload {
+interface LoadWorkload extends Pick<Workload, "name" | "title" | "takes" | "figure"> {
+  /** 128 unless told. */
+  readonly bodyBytes?: number;
+  readonly unit?: string;
+  readonly moreIsBetter?: boolean;
+  readonly swept?: boolean;
+  /** As the settings say unless told. */
+  readonly warmUpSeconds?: number;
+  work(settings: Settings): Work;
+}
+
+/** A workload that is one load on a fresh cluster. */
+function load(about: LoadWorkload): Workload {
+  const bodyBytes = about.bodyBytes ?? 128;
   return {
+    name: about.name,
+    title: `${about.title}, ${bodyBytes} B`,
+    bodyBytes,
+    takes: about.takes,
+    figure: about.figure,
+    unit: about.unit ?? "messages/s",
+    moreIsBetter: about.moreIsBetter ?? true,
+    swept: about.swept ?? false,
+    run: (system, tuning, settings) => {
+      const warmUpSeconds = about.warmUpSeconds ?? settings.warmUpSeconds;
+      return runTrial({ system, tuning, bodyBytes, warmUpSeconds, work: about.work(settings) });
+    },
+  };
+}
+
+function throughputAt(bodyBytes: number): Workload {
+  return load({
     name: "W1",
-    title: `send, receive and acknowledge at once, ${bodyBytes} B`,
+    title: "send, receive and acknowledge at once",
     bodyBytes,
     takes: everybody,
     figure: "perSecond",
-    unit: "messages/s",
-    moreIsBetter: true,
     swept: true,
-    run: (system, tuning, { seconds, warmUpSeconds }) =>
-      runTrial({
-        system,
-        tuning,
-        bodyBytes,
-        warmUpSeconds,
-        work: { kind: "throughput", seconds, window: WINDOW },
-      }),
-  };
-}
-
-function fillDrainAt128(): Workload {
-  return {
-    name: "W1b",
-    title: `fill ${FILLED}, then drain, 128 B`,
-    bodyBytes: 128,
-    takes: everybody,
-    figure: "drainPerSecond",
-    unit: "messages/s",
-    moreIsBetter: true,
-    swept: false,
-    run: (system, tuning) =>
-      runTrial({
-        system,
-        tuning,
-        bodyBytes: 128,
-        warmUpSeconds: 0,
-        work: { kind: "fill-drain", messages: FILLED },
-      }),
-  };
-}
-
-function latencyAt128(): Workload {
-  return {
-    name: "W2",
-    title: "latency at 500 messages/s, open loop, 128 B",
-    bodyBytes: 128,
-    takes: everybody,
-    figure: "confirmP99Ms",
-    unit: "ms",
-    moreIsBetter: false,
-    swept: false,
-    run: (system, tuning, { seconds, warmUpSeconds }) =>
-      runTrial({
-        system,
-        tuning,
-        bodyBytes: 128,
-        warmUpSeconds,
-        work: { kind: "latency", seconds, rate: 500 },
-      }),
-  };
-}
-
-function callersAt128(): Workload {
-  return {
-    name: "W3",
-    title: "64 callers, one message a call, 128 B",
-    bodyBytes: 128,
-    takes: everybody,
-    figure: "perSecond",
-    unit: "messages/s",
-    moreIsBetter: true,
-    swept: false,
-    run: (system, tuning, { seconds, warmUpSeconds }) =>
-      runTrial({
-        system,
-        tuning,
-        bodyBytes: 128,
-        warmUpSeconds,
-        work: { kind: "callers", seconds, callers: 64 },
-      }),
-  };
-}
-
-function failoverAt128(): Workload {
-  return {
-    name: "W4",
-    title: "kill -9 of the leader at 2,000 messages/s, 128 B",
-    bodyBytes: 128,
-    takes: replicated,
-    figure: "confirmPauseMs",
-    unit: "ms",
-    moreIsBetter: false,
-    swept: false,
-    run: (system, tuning) =>
-      runTrial({
-        system,
-        tuning,
-        bodyBytes: 128,
-        warmUpSeconds: 4,
-        work: { kind: "failover", seconds: 20, rate: 2_000 },
-      }),
-  };
+    work: ({ seconds }) => ({ kind: "throughput", seconds, window: WINDOW }),
+  });
 }
 
 function growthAt128(): Workload {
@@ -193,25 +168,4 @@ async function grow(running: Running, tuning: Tuning, settings: Settings): Promi
   }
   figures["restartMs"] = await running.restart();
   return figures;
-}
-
-function queuesAt128(count: number): Workload {
-  return {
-    name: "W6",
-    title: `${count} queues, 128 B`,
-    bodyBytes: 128,
-    takes: ownOnly,
-    figure: "perSecond",
-    unit: "messages/s",
-    moreIsBetter: true,
-    swept: false,
-    run: (system, tuning, { seconds, warmUpSeconds }) =>
-      runTrial({
-        system,
-        tuning,
-        bodyBytes: 128,
-        warmUpSeconds,
-        work: { kind: "queues", seconds, queues: count },
-      }),
-  };
 }

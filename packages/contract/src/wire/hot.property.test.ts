@@ -2,15 +2,20 @@
  * The hand-written codecs against protobuf-es, both ways: what one writes the other reads, to the same
  * message; and no bytes make them throw anything but MALFORMED_REQUEST.
  */
-import {
-  create,
-  type DescMessage,
-  fromBinary,
-  type MessageShape,
-  toBinary,
-} from "@bufbuild/protobuf";
+import { create, type DescMessage, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import {
+  data,
+  expectSame,
+  maybe,
+  text,
+  u32,
+  u53,
+  utf8,
+  writer,
+  written,
+} from "../../test/wire-fixture.ts";
 import { errorToDetail } from "../error-detail.ts";
 import { ERRORS, type ErrorCode, KQueueyError } from "../errors.ts";
 import {
@@ -50,35 +55,6 @@ import {
   encodeSendResponse,
   type HotSendResult,
 } from "./send.ts";
-import { WireWriter } from "./writer.ts";
-
-/** One writer for all: frames must not leak into each other. */
-const writer = new WireWriter();
-const utf8 = new TextEncoder();
-
-function written(write: () => void): Uint8Array {
-  write();
-  return writer.take();
-}
-
-/** Compares as canonical bytes: equal messages have equal bytes, whatever made them. */
-function expectSame<Desc extends DescMessage>(
-  schema: Desc,
-  bytes: Uint8Array,
-  expected: MessageShape<Desc>,
-): void {
-  expect(toBinary(schema, fromBinary(schema, bytes))).toEqual(toBinary(schema, expected));
-}
-
-const text = fc.oneof(
-  fc.string({ maxLength: 40 }),
-  fc.string({ unit: "grapheme", maxLength: 200 }),
-);
-const u32 = fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 0xffff_ffff }));
-const u53 = fc.oneof(u32, fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }));
-const data = fc.oneof(fc.uint8Array({ maxLength: 20 }), fc.uint8Array({ maxLength: 3_000 }));
-const maybe = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
-  fc.option(arbitrary, { nil: undefined });
 
 const attribute: fc.Arbitrary<HotAttribute> = fc.oneof(
   fc.record({

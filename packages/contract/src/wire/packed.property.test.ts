@@ -1,13 +1,17 @@
 /** The packed forms against protobuf-es, both ways: what one writes the other reads, to the same message. */
-import {
-  create,
-  type DescMessage,
-  fromBinary,
-  type MessageShape,
-  toBinary,
-} from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import {
+  data,
+  expectSame,
+  text,
+  u32,
+  u53,
+  utf8,
+  writer,
+  written,
+} from "../../test/wire-fixture.ts";
 import { KQueueyError } from "../errors.ts";
 import {
   ReceiveResponseSchema,
@@ -22,33 +26,6 @@ import {
   encodePackedSendRequest,
   encodePackedSendResponse,
 } from "./send.ts";
-import { WireWriter } from "./writer.ts";
-
-/** One writer for all: frames must not leak into each other. */
-const writer = new WireWriter();
-const utf8 = new TextEncoder();
-
-function written(write: () => void): Uint8Array {
-  write();
-  return writer.take();
-}
-
-/** Compares as canonical bytes: equal messages have equal bytes, whatever made them. */
-function expectSame<Desc extends DescMessage>(
-  schema: Desc,
-  bytes: Uint8Array,
-  expected: MessageShape<Desc>,
-): void {
-  expect(toBinary(schema, fromBinary(schema, bytes))).toEqual(toBinary(schema, expected));
-}
-
-const text = fc.oneof(
-  fc.string({ maxLength: 40 }),
-  fc.string({ unit: "grapheme", maxLength: 200 }),
-);
-const u32 = fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 0xffff_ffff }));
-const u53 = fc.oneof(u32, fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }));
-const data = fc.oneof(fc.uint8Array({ maxLength: 20 }), fc.uint8Array({ maxLength: 3_000 }));
 
 /** Columns compare as plain lists. */
 function plain(value: unknown): unknown {
