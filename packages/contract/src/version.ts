@@ -21,7 +21,7 @@ export interface ProtocolVersion {
 export const PROTOCOL_HISTORY: readonly ProtocolVersion[] = [
   {
     version: 1,
-    schemas: "aeaf915cf5feed5c",
+    schemas: "8e480905ae627c89",
     summary: "Queues, messages, cluster status, the stream.",
   },
 ];

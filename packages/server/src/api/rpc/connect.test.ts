@@ -63,6 +63,27 @@ async function failure(call: Promise<unknown>): Promise<{ code: Code; detail: st
 }
 
 describe("the native API with curl", () => {
+  it("takes packed bodies, and answers with the fields of the usual form alone", async () => {
+    await using t = await setUp();
+    await t.post("CreateQueue", { queue: "q" });
+    const sent = await t.post("Send", { queue: "q", bodies: "YWJj", bodyLengths: [1, 2] });
+    expect(await sent.json()).toEqual({
+      results: [
+        { index: 0, messageId: expect.any(String), sequence: "1" },
+        { index: 1, messageId: expect.any(String), sequence: "2" },
+      ],
+    });
+    const received = await t.post("Receive", { queue: "q", maxMessages: 10, packed: true });
+    expect(await received.json()).toMatchObject({ messages: [{ text: "a" }, { text: "bc" }] });
+    const runs = [{ head: "AQ==", parts: "AAAAAAAAAAA=", tail: "AQ==" }];
+    const refused = await t.post("Tombstone", { queue: "q", runs });
+    expect(await refused.json()).toMatchObject({
+      results: [{ outcome: "error", error: { code: "RECEIPT_INVALID" } }],
+    });
+    const both = { queue: "q", bodies: "YQ==", bodyLengths: [1], messages: [{ text: "b" }] };
+    expect((await t.post("Send", both)).status).toBe(400);
+  });
+
   it("creates a queue, sends, receives and deletes", async () => {
     await using t = await setUp();
     expect(await (await t.post("CreateQueue", { queue: "q" })).json()).toEqual({ created: true });
