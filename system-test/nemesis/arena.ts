@@ -15,7 +15,7 @@ import { RelayNetwork } from "../lab/relay-network.ts";
 import { diskReason, networkReason, powerReason, throttleReason } from "../lab/rights.ts";
 import { SmallDisks } from "../lab/small-disks.ts";
 import { filesOf } from "./damage.ts";
-import type { Victim } from "./strike.ts";
+import type { FileKind, Victim } from "./strike.ts";
 
 export interface ArenaOptions {
   /** 3 unless told. */
@@ -27,8 +27,8 @@ export interface ArenaOptions {
 
 const MIB = 1_048_576;
 const BULK_QUEUE = "bulk";
-/** A little more than the log between two checkpoints of the node that makes them most seldom. */
-const BULK_MESSAGES = 140;
+/** Messages of 1 MiB sent between two looks for checkpoints. */
+const BULK_PART = 20;
 const WALL_CLOCK = fileURLToPath(new URL("../lab/wall-clock.mjs", import.meta.url));
 
 export class Arena {
@@ -191,20 +191,24 @@ export class Arena {
     const client = createClient({ endpoints: this.cluster.endpoints, timeoutMs: 60_000 });
     try {
       await client.createQueue(BULK_QUEUE);
-      const bulk = Array.from({ length: BULK_MESSAGES }, () => new Uint8Array(MIB - 1_024));
-      await client.queue(BULK_QUEUE).sendBatch(bulk);
-      const kinds = ["manifest", "pages"] as const;
+      const part = Array.from({ length: BULK_PART }, () => new Uint8Array(MIB - 1_024));
+      // How much makes a checkpoint due differs from node to node, and is more for the leader.
       await until(
-        () =>
-          this.cluster.places.every(({ directory }) =>
-            kinds.every((kind) => filesOf(directory, kind).length > 0),
-          ),
+        async () => {
+          if (this.#allHold("manifest") && this.#allHold("pages")) return true;
+          await client.queue(BULK_QUEUE).sendBatch(part);
+          return false;
+        },
         { what: "a checkpoint on every node", timeoutMs: 60_000 },
       );
       await client.purgeQueue(BULK_QUEUE);
     } finally {
       await client.close();
     }
+  }
+
+  #allHold(kind: FileKind): boolean {
+    return this.cluster.places.every(({ directory }) => filesOf(directory, kind).length > 0);
   }
 
   /** Processes that ended though nobody had ended them. */
