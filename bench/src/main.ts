@@ -5,8 +5,10 @@
  *   npm run bench -- --workloads W1,W2 --peers nats      some of it
  *   npm run bench -- --peers none --runs 1               KQueuey alone, once
  *   npm run bench -- --json results.json --docs          write the results and the page's tables
+ *   npm run bench -- --profile FOLDER …                  leave a profile of each KQueuey node
  */
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Figures } from "./assignment.ts";
@@ -29,6 +31,7 @@ const { values: flags } = parseArgs({
     growth: { type: "string", default: "0,100000,1000000,10000000" },
     json: { type: "string" },
     docs: { type: "boolean", default: false },
+    profile: { type: "string" },
     help: { type: "boolean", short: "h", default: false },
   },
 });
@@ -37,7 +40,9 @@ if (flags.help) {
   console.log(
     "npm run bench -- [--workloads W1,W1b,W2,W3,W4,W5,W6] [--peers nats,rabbitmq,…|none]\n" +
       "                 [--runs 5] [--seconds 10] [--warm-up 3] [--growth 0,100000,1000000,10000000]\n" +
-      "                 [--json FILE] [--docs]\n\n" +
+      "                 [--json FILE] [--docs] [--profile FOLDER]\n\n" +
+      "--profile leaves a CPU profile of each KQueuey node and what its threads, its garbage collections and\n" +
+      "its files took; node bench/src/read-profile.mjs FOLDER/PID.cpuprofile reads one.\n" +
       "Peers that are not installed are skipped by name; bench/README.md says how each is installed.",
   );
   process.exit(0);
@@ -49,6 +54,11 @@ const settings: Settings = {
   growth: flags.growth.split(",").map((each) => count("growth", each)),
 };
 const runs = count("runs", flags.runs);
+if (flags.profile !== undefined) {
+  mkdirSync(flags.profile, { recursive: true });
+  // The nodes inherit it.
+  process.env["PROFILE_FOLDER"] = resolve(flags.profile);
+}
 const chosen = choose("workloads", flags.workloads, workloads());
 const systems = choose(
   "peers",

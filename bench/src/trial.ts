@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Assignment, Figures, Report, Work } from "./assignment.ts";
 import { type Running, reapAtExit, type System, type Tuning } from "./systems/system.ts";
-import { largestResidentMiB, type Usage, usageOf } from "./usage.ts";
+import { deviceBytesWritten, largestResidentMiB, type Usage, usageOf } from "./usage.ts";
 
 export interface Trial {
   readonly system: System;
@@ -64,11 +64,12 @@ export async function runLoad(
   reapAtExit(child);
   child.send(assignment);
   return await new Promise((resolve, reject) => {
-    let before: { readonly servers: Usage; readonly load: Usage } | undefined;
+    let before: Sample | undefined;
     let cost: Figures = {};
-    const sample = (): { readonly servers: Usage; readonly load: Usage } => ({
+    const sample = (): Sample => ({
       servers: usageOf(running.pids),
       load: usageOf([child.pid ?? 0]),
+      diskBytes: deviceBytesWritten(running.folder),
     });
     child.on("message", (report: Report) => {
       if (report.kind === "begin") before = sample();
@@ -87,14 +88,17 @@ export async function runLoad(
   });
 }
 
-function costOf(
-  before: { readonly servers: Usage; readonly load: Usage },
-  after: { readonly servers: Usage; readonly load: Usage },
-): Figures {
+interface Sample {
+  readonly servers: Usage;
+  readonly load: Usage;
+  readonly diskBytes: number;
+}
+
+function costOf(before: Sample, after: Sample): Figures {
   return {
     serverCpuSeconds: after.servers.cpuSeconds - before.servers.cpuSeconds,
     driverCpuSeconds: after.load.cpuSeconds - before.load.cpuSeconds,
-    diskBytes: after.servers.diskBytes - before.servers.diskBytes,
+    diskBytes: after.diskBytes - before.diskBytes,
   };
 }
 

@@ -1,25 +1,35 @@
 /** What a system's processes used so far, by the kernel's account. Linux only; elsewhere all is 0. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 
 export interface Usage {
   /** Processor time, user and system. */
   readonly cpuSeconds: number;
-  /** Bytes sent to the block layer. */
-  readonly diskBytes: number;
   readonly residentMiB: number;
 }
 
 const TICKS_PER_SECOND = 100;
+const SECTOR_BYTES = 512;
 
 /** The sum over the processes and their children. */
 export function usageOf(pids: readonly number[]): Usage {
-  const sum = { cpuSeconds: 0, diskBytes: 0, residentMiB: 0 };
+  const sum = { cpuSeconds: 0, residentMiB: 0 };
   for (const pid of familyOf(pids)) {
     sum.cpuSeconds += cpuSecondsOf(pid);
-    sum.diskBytes += numberIn(`/proc/${pid}/io`, /^write_bytes: (\d+)/m);
     sum.residentMiB += numberIn(`/proc/${pid}/status`, /^VmRSS:\s+(\d+) kB/m) / 1_024;
   }
   return sum;
+}
+
+/**
+ * Bytes that the device of `folder` was given to write since it was found, by whomever: also what the file system
+ * adds. A process's own `write_bytes` is no measure of it: of a write into a large folio of the page cache it
+ * counts the whole folio, up to 2 MiB for a write of 4 KiB.
+ */
+export function deviceBytesWritten(folder: string): number {
+  const { dev } = statSync(folder);
+  const device = `${(dev >> 8) & 0xfff}:${dev & 0xff}`;
+  const sectors = read(`/sys/dev/block/${device}/stat`).trim().split(/\s+/)[6];
+  return Number(sectors ?? 0) * SECTOR_BYTES;
 }
 
 /** Resident memory of the largest single process, MiB. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type Cluster, layOut } from "../../../system-test/harness/cluster.ts";
 import type { Running, System } from "./system.ts";
 
+const PROFILER = new URL("../profiler.mjs", import.meta.url).href;
 const MONITOR = new URL("../loop-monitor.mjs", import.meta.url).href;
 
 export const kqueuey: System = {
@@ -17,7 +18,10 @@ export const kqueuey: System = {
   start: async () => {
     const cluster = await layOut({
       flags: ["--wal-segment-bytes", "64MiB"],
-      env: (folder) => ({ NODE_OPTIONS: `--import ${MONITOR}`, LOOP_MONITOR_FOLDER: folder }),
+      env: (folder) => ({
+        NODE_OPTIONS: `--import ${MONITOR} --import ${PROFILER}`,
+        LOOP_MONITOR_FOLDER: folder,
+      }),
     });
     try {
       cluster.startAll();
@@ -51,25 +55,34 @@ function running(cluster: Cluster): Running {
       return performance.now() - startedMs;
     },
     figures: () => stalls(cluster),
-    stop: () => cluster.stop(),
+    stop: async () => {
+      if (process.env["PROFILE_FOLDER"] !== undefined) await leaveProfiles(cluster);
+      await cluster.stop();
+    },
   };
+}
+
+/** The profiler writes what it has on a polite signal. */
+async function leaveProfiles(cluster: Cluster): Promise<void> {
+  const programs = cluster.places.map(({ id }) => cluster.program(id));
+  for (const program of programs) program.signal("SIGTERM");
+  await Promise.all(programs.map((program) => program.ended()));
 }
 
 /**
  * The longest stall of any node's event loop since two seconds after its start, by its own measure, and
- * what of the longest turn was work: with more processes than processors a turn also waits for one.
+ * what of a stall was work: with more processes than processors a turn also waits for one.
  */
 async function stalls(cluster: Cluster): Promise<Record<string, number>> {
-  let longestStall = 0;
-  let longestTurnWork = 0;
-  let loopDelayP99 = 0;
+  const figures = { longestStall: 0, longestStallWork: 0, longestTurnWork: 0, loopDelayP99: 0 };
   for (const { id, clientUrl } of cluster.places) {
     const file = join(cluster.folder, `loop-${cluster.program(id).pid}.json`);
-    const { longestMs, p99Ms } = JSON.parse(readFileSync(file, "utf8"));
-    longestStall = Math.max(longestStall, Number(longestMs));
-    loopDelayP99 = Math.max(loopDelayP99, Number(p99Ms));
+    const { longestMs, longestWorkMs, p99Ms } = JSON.parse(readFileSync(file, "utf8"));
     const { longestTurn } = JSON.parse(await (await fetch(`${clientUrl}/healthz`)).text());
-    longestTurnWork = Math.max(longestTurnWork, Number(longestTurn.cpuMs));
+    figures.longestStall = Math.max(figures.longestStall, Number(longestMs));
+    figures.longestStallWork = Math.max(figures.longestStallWork, Number(longestWorkMs));
+    figures.longestTurnWork = Math.max(figures.longestTurnWork, Number(longestTurn.cpuMs));
+    figures.loopDelayP99 = Math.max(figures.loopDelayP99, Number(p99Ms));
   }
-  return { longestStall, longestTurnWork, loopDelayP99 };
+  return figures;
 }

@@ -4,6 +4,7 @@
  * log entry and one write.
  */
 import type { Clock } from "@kqueuey/base";
+import { threadTime } from "./node/thread-time.ts";
 
 /** How often the engine is told the time when nothing else happens, ms. */
 const TICK_MS = 10;
@@ -16,7 +17,7 @@ const TURN_WINDOW_MS = 60_000;
 /** How long the event loop was held by one turn of the engine. */
 export interface LongestTurn {
   readonly wallMs: number;
-  /** At most this much of it was work of this process; the rest is waiting for a processor. */
+  /** At most this much of it was work of this thread; the rest is waiting for a processor. */
   readonly cpuMs: number;
 }
 
@@ -41,7 +42,8 @@ export class Driver {
   #turns: LongestTurn = NO_TURN;
   #olderTurns: LongestTurn = NO_TURN;
   #windowEndsMs = 0;
-  #cpuAtTick: NodeJS.CpuUsage = { user: 0, system: 0 };
+  readonly #threadTime: () => number = threadTime();
+  #threadMsAtTick = 0;
 
   /** `onCrash` is told of an error that the engine threw: a broken assertion, after which it must not run again. */
   constructor(clock: Clock, onCrash: (error: unknown) => void) {
@@ -78,7 +80,7 @@ export class Driver {
     const now = this.#clock.monotonicMs();
     this.#longestGapMs = Math.max(this.#longestGapMs, now - this.#lastTickMs);
     this.#lastTickMs = now;
-    this.#cpuAtTick = process.cpuUsage();
+    this.#threadMsAtTick = this.#threadTime();
     this.wake();
   }
 
@@ -112,9 +114,8 @@ export class Driver {
       this.#turns = NO_TURN;
       this.#windowEndsMs = nowMs + TURN_WINDOW_MS;
     }
-    // Asking the system costs as much as a short turn; the tick before the turn asked already.
-    const cpu = process.cpuUsage(this.#cpuAtTick);
-    const cpuMs = Math.min(wallMs, (cpu.user + cpu.system) / 1_000);
+    // Asked at ticks and after long turns only: turns are many, and most of them are short.
+    const cpuMs = Math.min(wallMs, this.#threadTime() - this.#threadMsAtTick);
     if (wallMs <= this.#turns.wallMs && cpuMs <= this.#turns.cpuMs) return;
     this.#turns = {
       wallMs: Math.max(wallMs, this.#turns.wallMs),
