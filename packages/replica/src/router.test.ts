@@ -1,9 +1,10 @@
-import { groupId, type NodeId, nodeId, Prng, term } from "@kqueuey/base";
+import { groupId, monotonic, type NodeId, nodeId, Prng, term } from "@kqueuey/base";
 import { describe, expect, test } from "vitest";
-import type { EngineReply, EngineRequest } from "./engine-request.ts";
+import { type EngineReply, type EngineRequest, failure } from "./engine-request.ts";
 import type { Ticket } from "./replica.ts";
 import { type RoutedReplica, Router } from "./router.ts";
 import { decodeFrame, type Frame } from "./wire/frame.ts";
+import { encodeReply } from "./wire/reply.ts";
 
 const GROUP = groupId(0);
 const LEADER = nodeId(1);
@@ -62,6 +63,24 @@ describe("an answer to a request that was forwarded", () => {
     leader.tickets[0]?.reply(NOT_THERE);
     forward(leader.sent[0], follower);
     expect(told).toEqual([NOT_THERE]);
+  });
+
+  test("does not say that nothing was done when an earlier try may have been carried out", () => {
+    const follower = new Bench(FOLLOWER, 2);
+    const told: EngineReply[] = [];
+    const refused = failure("STORAGE_FULL", "the leader's disk is full");
+    const answer = (to: Frame | undefined, reply: EngineReply): void => {
+      if (to?.kind !== "request") throw new Error("a request was to be sent");
+      follower.router.onReply(LEADER, to.serial, encodeReply(reply));
+    };
+    follower.router.call(GROUP, FIND, (reply) => told.push(reply));
+    answer(follower.sent[0], refused);
+    expect(told).toEqual([refused]);
+    follower.router.call(GROUP, FIND, (reply) => told.push(reply));
+    answer(follower.sent[1], { kind: "not-leader", leader: LEADER });
+    follower.router.run(monotonic(100));
+    answer(follower.sent[2], refused);
+    expect(told[1]).toMatchObject({ kind: "failed", code: "UNAVAILABLE" });
   });
 
   test("is not sent any more when the connection broke in between: the number may be somebody else's", () => {

@@ -39,6 +39,8 @@ interface Call {
   readonly deadlineMs: number;
   readonly done: (reply: EngineReply) => void;
   at: CallPlace;
+  /** A try is without an answer that says what became of it: it may have been carried out. */
+  mayHaveHappened: boolean;
 }
 
 type CallPlace =
@@ -94,6 +96,7 @@ export class Router {
       deadlineMs: this.#nowMs + waitMs + this.#timeoutMs,
       done,
       at: { kind: "pausing", untilMs: 0 },
+      mayHaveHappened: false,
     };
     this.#calls.set(serial, call);
     this.#attempt(call);
@@ -227,6 +230,7 @@ export class Router {
   }
 
   #pause(call: Call): void {
+    if (call.at.kind !== "pausing") call.mayHaveHappened = true;
     const pause = between(this.#outside.random, PAUSE_MS.from, PAUSE_MS.to);
     call.at = { kind: "pausing", untilMs: this.#nowMs + pause };
     this.#pausing.add(call);
@@ -239,7 +243,7 @@ export class Router {
       return;
     }
     this.#forget(call);
-    call.done(reply);
+    call.done(call.mayHaveHappened ? asUncertain(reply) : reply);
   }
 
   #expire(call: Call): void {
@@ -266,4 +270,13 @@ export class Router {
     this.#calls.delete(call.serial);
     this.#pausing.delete(call);
   }
+}
+
+/** A refusal says that nothing was done: after an earlier try that is more than is known. */
+function asUncertain(reply: EngineReply): EngineReply {
+  if (reply.kind !== "failed" || reply.code === "UNAVAILABLE") return reply;
+  return failure(
+    "UNAVAILABLE",
+    `${reply.message}; an earlier try may have been carried out: ask again under the same request id`,
+  );
 }
