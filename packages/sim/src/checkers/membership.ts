@@ -93,9 +93,10 @@ function isOnMajorities(group: Group, index: number, nodes: readonly Sight[]): b
   return [votersOf(group), group.outgoing].every((voters) => {
     if (voters.length === 0) return true;
     const have = voters.filter((voter) => {
-      const status = nodes.find((each) => each.id === voter.id)?.status;
-      if (status === undefined || status.probation) return false;
-      return status.incarnation === voter.incarnation && status.durable >= index;
+      return nodes.some(({ id, status }) => {
+        if (id !== voter.id || status.probation) return false;
+        return status.incarnation === voter.incarnation && status.durable >= index;
+      });
     });
     return have.length > voters.length / 2;
   });

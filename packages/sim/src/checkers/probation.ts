@@ -41,7 +41,9 @@ export class Probation implements StatusJudge {
       return;
     }
     this.#judgeVote(known, { id, process, status });
-    if (known.isInProbation && !probation && incarnation <= known.highest) {
+    // A later process that speaks under an admission of before has the disk of before: it cannot know better.
+    const isOldDisk = process !== known.process && incarnation !== known.incarnation;
+    if (known.isInProbation && !probation && incarnation <= known.highest && !isOldDisk) {
       this.#verdicts.broken(
         `node ${id} left its probation under incarnation ${incarnation}, it had ${known.highest} before`,
       );

@@ -20,7 +20,10 @@ export interface StatusJudge {
   readonly name: string;
   readonly promise: string;
   readonly violations: readonly Violation[];
-  /** `others` looks at the other nodes as they are, or were when they ended. */
+  /**
+   * `others` looks at the other nodes as they are, or were when they ended; with the process before, since what it
+   * acknowledged may count after a disk was lost.
+   */
   saw(sight: Sight, others: () => readonly Sight[]): void;
   applied?(node: { readonly id: NodeId }, entry: Entry): void;
 }
@@ -29,6 +32,8 @@ const STEPS_BETWEEN_LOOKS = 16;
 
 interface Watched {
   view: NodeView;
+  /** Of the process before. */
+  former: NodeView | undefined;
   role: NodeView["replica"]["role"];
   index: number;
   steps: number;
@@ -61,7 +66,7 @@ export class StatusWatch implements Checker {
     const { role } = view.replica;
     const known = this.#watched.get(view.id);
     if (known === undefined) {
-      this.#watched.set(view.id, { view, role, index, steps: 0 });
+      this.#watched.set(view.id, { view, former: undefined, role, index, steps: 0 });
     } else {
       known.steps += 1;
       const isDue =
@@ -70,6 +75,7 @@ export class StatusWatch implements Checker {
         (known.index !== index && role.role === "leader") ||
         known.steps >= STEPS_BETWEEN_LOOKS;
       if (!isDue) return;
+      if (known.view !== view) known.former = known.view;
       Object.assign(known, { view, role, index, steps: 0 });
     }
     this.#look(view);
@@ -83,7 +89,10 @@ export class StatusWatch implements Checker {
     this.#judge.saw(sightOf(view), () =>
       [...this.#watched.values()]
         .filter((each) => each.view.id !== view.id)
-        .map((each) => sightOf(each.view)),
+        .flatMap(({ view: present, former }) =>
+          former === undefined ? [present] : [present, former],
+        )
+        .map(sightOf),
     );
   }
 }
