@@ -4,6 +4,7 @@
  */
 import type { GroupId, MonotonicMs, NodeId } from "@kqueuey/base";
 import { assert, groupId, must, nodeId, Prng } from "@kqueuey/base";
+import type { Membership } from "@kqueuey/raft";
 import type { NodeConfig, NodeEvents, Replica } from "@kqueuey/replica";
 import type { Checker, NodeView } from "./checkers/checker.ts";
 import { type ClockPlan, NodeClocks, TRUE_CLOCK } from "./clocks.ts";
@@ -41,6 +42,8 @@ interface SimNode {
   /** Processes that ran on it so far. */
   processes: number;
   view: NodeView | undefined;
+  /** The membership that it acted under when its last process ended. */
+  lastMembership: Membership | undefined;
   /** What the disk had counted of injected failures when the process began. */
   injectedBefore: number;
 }
@@ -88,6 +91,7 @@ export class SimCluster {
         process: undefined,
         processes: 0,
         view: undefined,
+        lastMembership: undefined,
         injectedBefore: 0,
       });
     }
@@ -173,7 +177,16 @@ export class SimCluster {
   /** Loses the disk of a node that is down, or one folder of it. */
   wipe(id: NodeId, folder = ""): void {
     this.log(id, `wipe ${folder}`);
-    this.#node(id).disk.wipe(folder);
+    const node = this.#node(id);
+    node.disk.wipe(folder);
+    if (folder === "") node.lastMembership = undefined;
+  }
+
+  /** The membership that the node acts under, or will when it is up again; undefined if it has none or may not act. */
+  membershipOf(id: NodeId): Membership | undefined {
+    const status = this.replica(id)?.raft.status();
+    if (status === undefined) return this.#node(id).lastMembership;
+    return status.probation ? undefined : status.membership;
   }
 
   disk(id: NodeId): SimulatedDisk {
@@ -302,6 +315,7 @@ export class SimCluster {
 
   /** Loss of power is silent: no peer hears a connection close. */
   #end(node: SimNode, kind: CrashKind): void {
+    node.lastMembership = this.membershipOf(node.id);
     node.process?.end();
     node.process = undefined;
     node.view = undefined;

@@ -89,8 +89,7 @@ export class OldDisks {
     if (old === undefined || this.#ground.victim({ ...strike, victim: id }) === undefined) {
       return false;
     }
-    // Nobody can tell an old copy from the present one before the log says what the node had.
-    if (!this.#isMissed(id, old)) return false;
+    if (this.#patients.count > 0 || !this.#isMissed(id, old)) return false;
     this.#patients.examine(id);
     cluster.crash(id, "power");
     cluster.log(id, `its disk of ${strike.agoMs} ms ago is put back`);
@@ -99,11 +98,24 @@ export class OldDisks {
     return true;
   }
 
-  /** Whether the leader's records name more than the copy can have. */
+  /**
+   * Whether the copy is known for an old one: by a majority without the node, so that in every majority with it there is
+   * somebody who knows. Before that nobody can tell it from the present one.
+   */
   #isMissed(id: NodeId, old: Image): boolean {
-    const leader = this.#ground.cluster.leader();
-    if (leader === undefined || leader === id) return false;
-    const records = this.#ground.cluster.replica(leader)?.raft.recordedMatches() ?? [];
+    const leader = this.#ground.leaderStatus();
+    if (leader === undefined || leader.id === id || leader.membership.outgoing.length > 0) {
+      return false;
+    }
+    const voters = leader.membership.members.filter((each) => each.role === "voter");
+    const knowing = voters.filter((each) => each.id !== id && this.#knows(each.id, id, old));
+    return knowing.length > voters.length / 2;
+  }
+
+  /** Whether the node has applied a record of more than the copy can have. */
+  #knows(node: NodeId, id: NodeId, old: Image): boolean {
+    if (this.#ground.budget.isFailed(node)) return false;
+    const records = this.#ground.cluster.replica(node)?.raft.recordedMatches() ?? [];
     const record = records.find((each) => each.node === id);
     if (record === undefined) return false;
     return record.incarnation > old.incarnation || record.match > old.lastIndex;

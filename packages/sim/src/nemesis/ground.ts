@@ -102,13 +102,13 @@ export class Ground {
   }
 }
 
-/** The voters of every membership that some node acts under. */
+/** The voters of every membership that some node acts under, or will when it is up again. */
 function votersByAnyOpinion(cluster: SimCluster): VoterSets {
   const sets: NodeId[][] = [];
   for (const id of cluster.ids) {
-    const status = cluster.replica(id)?.raft.status();
-    if (status === undefined || status.probation) continue;
-    const { members, outgoing } = status.membership;
+    const membership = cluster.membershipOf(id);
+    if (membership === undefined) continue;
+    const { members, outgoing } = membership;
     sets.push(members.filter((each) => each.role === "voter").map((each) => each.id));
     // Those that are joining may become voters at any moment, by themselves.
     sets.push(members.filter((each) => each.role !== "learner").map((each) => each.id));

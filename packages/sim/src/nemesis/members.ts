@@ -105,11 +105,20 @@ export class Operator {
     }
   }
 
-  /** Nobody makes a voter of a node that is down: with it, those that are up may be no majority. */
-  #mayGain(membership: Membership, change: readonly MemberChange[]): boolean {
+  /**
+   * Nobody makes a voter of a node that is down: with it, those that are up may be no majority. What is promoted votes at
+   * once, what is added only when it has caught up.
+   */
+  #mayGain({ members }: Membership, change: readonly MemberChange[]): boolean {
+    const { budget } = this.#ground;
+    const voters = members.filter((each) => each.role === "voter").map((each) => each.id);
+    const promoted = change.filter((step) => step.kind === "promote").map((step) => step.id);
+    const others = members.filter((each) => each.role !== "learner").map((each) => each.id);
     const gained = change.map((step) => step.id);
-    const others = membership.members.filter((each) => each.role !== "learner");
-    return this.#ground.budget.wouldHold([...others.map((each) => each.id), ...gained]);
+    return (
+      budget.wouldHold([...voters, ...promoted]) &&
+      budget.wouldHold([...new Set([...others, ...gained])])
+    );
   }
 
   /** What would make everybody a voter who is to be one; undefined while nobody can say. */
