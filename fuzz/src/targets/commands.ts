@@ -138,6 +138,9 @@ const STORY: readonly TestCommand[] = [
   { op: "mark", queue: 4 },
   { op: "forget", queue: 4 },
   { op: "dropOutbox", queue: 3, through: 1, disposition: "returned" },
+  { op: "startMove", queue: 2, task: 1, destination: 1, perSecond: 50 },
+  { op: "startMove", queue: 2, task: 2 },
+  { op: "cancelMove", queue: 2, task: 1 },
   {
     op: "accept",
     queue: 1,

@@ -41,6 +41,8 @@ export type ErrorCode =
   | "BATCH_TOO_LARGE"
   | "RECEIPT_INVALID"
   | "RECEIPT_STALE"
+  | "TASK_RUNNING"
+  | "TASK_NOT_FOUND"
   | "LIMIT_REACHED"
   | "THROTTLED"
   | "STORAGE_FULL"
@@ -129,6 +131,18 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorSpec>> = {
     rpc: "failed_precondition",
     retryable: false,
     doc: "The receipt's lease is over: the message was delivered again, or is gone. Drop the work's result.",
+  },
+  TASK_RUNNING: {
+    http: 409,
+    rpc: "failed_precondition",
+    retryable: false,
+    doc: "Another task moves this queue's messages already. Wait for its end, or cancel it.",
+  },
+  TASK_NOT_FOUND: {
+    http: 404,
+    rpc: "not_found",
+    retryable: false,
+    doc: "No such move task is running: it never was, or it has ended.",
   },
   LIMIT_REACHED: {
     http: 429,

@@ -110,6 +110,8 @@ const REASONS: Readonly<Record<RefusalReason, number>> = {
   "wrong-group": 6,
   "wrong-state": 7,
   malformed: 8,
+  "task-running": 9,
+  "task-not-found": 10,
 };
 
 /** Ends a command that changed nothing. */

@@ -51,6 +51,8 @@ const COMMANDS: readonly TestCommand[] = [
     size: 9,
   },
   { op: "dropOutbox", queue: 1, through: 5, disposition: "returned" },
+  { op: "startMove", queue: 1, task: 1, destination: 2 ** 48 - 1, perSecond: 100_000 },
+  { op: "cancelMove", queue: 1, task: 1 },
 ];
 
 describe("validateCommand", () => {

@@ -11,13 +11,15 @@ import {
   REQUEST_NONE,
   REQUEST_SESSION,
 } from "./command.ts";
-import type { QueueId } from "./ids.ts";
+import { ID_END, type QueueId } from "./ids.ts";
 import {
   BODY_RECORD_BYTES_MAX,
   COMMAND_OPERATIONS_MAX,
   LEASE_MS_MAX,
+  MOVE_RATE_MAX,
   NAME_BYTES_MAX,
 } from "./limits.ts";
+import { TASK_ID_BYTES } from "./move-tasks.ts";
 
 /** What a leader needs to know of a command; or why the bytes are none. */
 export type ValidateResult =
@@ -133,6 +135,13 @@ function walkFields(kind: CommandKind, reader: ByteReader): number {
     case "dropOutbox":
       reader.u53();
       if (reader.u8() > 1) reader.fail();
+      return 1;
+    case "startMove":
+      reader.skip(TASK_ID_BYTES);
+      if (reader.u48() >= ID_END || reader.u32() > MOVE_RATE_MAX) reader.fail();
+      return 1;
+    case "cancelMove":
+      reader.skip(TASK_ID_BYTES);
       return 1;
     case "deleteQueue":
     case "purgeQueue":

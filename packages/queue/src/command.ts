@@ -15,6 +15,7 @@ import { encodeAttributes, encodeTexts } from "./attributes.ts";
 import type { BodyRecord } from "./body-record.ts";
 import { encodeBodyRecord, encodePlainRecord, plainRecordHead } from "./body-record.ts";
 import type { FencingToken, QueueId, Sequence, SessionId } from "./ids.ts";
+import { TASK_ID_BYTES } from "./move-tasks.ts";
 import { RECEIPT_PART_BYTES } from "./receipt.ts";
 
 /** Kind bytes. Final: a number is never given to another command. */
@@ -37,6 +38,8 @@ export const COMMAND = {
   initCluster: 16,
   accept: 17,
   dropOutbox: 18,
+  startMove: 19,
+  cancelMove: 20,
 } as const;
 
 /** The name of a command. */
@@ -162,6 +165,21 @@ export interface DropOutboxCommand extends QueueCommand {
   readonly throughSequence: number;
   /** "accepted": forget them. "returned": the target is gone; make them available again. */
   readonly disposition: "accepted" | "returned";
+}
+
+/** Begins to move the messages that are in the queue now. */
+export interface StartMoveCommand extends QueueCommand {
+  /** 16 bytes that name the task. */
+  readonly taskId: Uint8Array;
+  /** Where to; absent: to the queue that each came from as a dead letter. */
+  readonly destination?: QueueId | undefined;
+  /** Messages a second, 1 … 100,000; absent: as fast as tasks usually are. */
+  readonly perSecond?: number | undefined;
+}
+
+/** Ends a running move task of the queue; what it moved stays moved. */
+export interface CancelMoveCommand extends QueueCommand {
+  readonly taskId: Uint8Array;
 }
 
 function begin(writer: ByteWriter, kind: number, requestId: RequestId, queueId: number): number {
@@ -400,5 +418,21 @@ export function encodeDropOutbox(writer: ByteWriter, command: DropOutboxCommand)
   const start = begin(writer, COMMAND.dropOutbox, command.requestId, command.queueId);
   writer.u53(command.throughSequence);
   writer.u8(command.disposition === "accepted" ? 0 : 1);
+  end(writer, start);
+}
+
+export function encodeStartMove(writer: ByteWriter, command: StartMoveCommand): void {
+  const start = begin(writer, COMMAND.startMove, command.requestId, command.queueId);
+  assert(command.taskId.length === TASK_ID_BYTES, "a task id has 16 bytes");
+  writer.raw(command.taskId);
+  writer.u48(command.destination ?? 0);
+  writer.u32(command.perSecond ?? 0);
+  end(writer, start);
+}
+
+export function encodeCancelMove(writer: ByteWriter, command: CancelMoveCommand): void {
+  const start = begin(writer, COMMAND.cancelMove, command.requestId, command.queueId);
+  assert(command.taskId.length === TASK_ID_BYTES, "a task id has 16 bytes");
+  writer.raw(command.taskId);
   end(writer, start);
 }

@@ -5,6 +5,7 @@ import { ChainHash } from "./chain.ts";
 import type { MatchVector } from "./entry.ts";
 import type { QueueId } from "./ids.ts";
 import { DELETED_QUEUES_MAX } from "./limits.ts";
+import { MoveLedger } from "./move-tasks.ts";
 import type { Page } from "./page.ts";
 import { PagePool } from "./page-pool.ts";
 import type { QueueState } from "./queue.ts";
@@ -53,6 +54,8 @@ export const STEP = {
   accept: 13,
   drop: 14,
   session: 15,
+  redrive: 16,
+  task: 17,
 } as const;
 
 export class Core {
@@ -84,6 +87,7 @@ export class Core {
   readonly units: UnitLedger = new UnitLedger();
   readonly requests: RequestLedger = new RequestLedger(this.units, () => this.takeUnit());
   readonly catalogue: Catalogue = new Catalogue(this.units);
+  readonly moves: MoveLedger = new MoveLedger(this.units);
   /** Pages of purged messages, whose memory is still to be freed. Not part of the state. */
   doomed: Page[] = [];
   readonly births: BodyCounts = new BodyCounts();
@@ -121,6 +125,7 @@ export class Core {
 
   removeQueue(queue: QueueState): void {
     this.queues.delete(queue.id);
+    this.moves.remove(queue.id);
     this.queueOrder.splice(this.queueOrder.indexOf(queue.id), 1);
     this.deletedQueues.push(queue.id);
     if (this.deletedQueues.length > DELETED_QUEUES_MAX) this.deletedQueues.shift();
@@ -138,6 +143,7 @@ export class Core {
       }
     }
     yield* this.catalogue.units();
+    yield* this.moves.all();
     yield* this.requests.allUnits();
   }
 }

@@ -47,15 +47,26 @@ export function moveAway(core: Core, page: Page, slot: number): void {
     putOutbox(page, slot, { group: policy.group, queue: policy.queueId });
     return;
   }
+  const arrival: Arrival = {
+    origin: originFor(page, slot),
+    firstReceived: page.firstReceived(slot),
+  };
+  relocate(core, { page, slot }, target, arrival);
+}
+
+/** Moves a message that was taken out to a queue of this group: it is there in the step in which it is gone here. */
+export function relocate(
+  core: Core,
+  from: { readonly page: Page; readonly slot: number },
+  target: QueueState,
+  arrival: Arrival,
+): void {
+  const { page, slot } = from;
   core.touch(target);
   const body = {
     entry: page.entry(slot),
     offset: page.offset(slot),
     sizeClass: page.sizeClass(slot),
-  };
-  const arrival: Arrival = {
-    origin: originFor(page, slot),
-    firstReceived: page.firstReceived(slot),
   };
   forget(core, page, slot);
   arrive(core, target, body, arrival);

@@ -1,7 +1,8 @@
 /**
  * What time alone does, at the beginning of every entry: leases and delays that end, by (deadline,
- * queue, sequence), then messages whose retention is over, by (queue, sequence). At most 1,024 steps an
- * entry; what is left waits for the next one. Both orders are total and over the state alone.
+ * queue, sequence), then messages whose retention is over, by (queue, sequence), then the steps of move
+ * tasks, by queue. At most 1,024 steps an entry; what is left waits for the next one. All orders are
+ * total and over the state alone.
  */
 import { must } from "@kqueuey/base";
 import type { Core } from "./core.ts";
@@ -9,6 +10,7 @@ import { STEP } from "./core.ts";
 import { comeBack } from "./dead-letter.ts";
 import { LEASE_WORDS, NEXT_WORD } from "./lease-plane.ts";
 import { HOUSEKEEPING_STEPS_MAX } from "./limits.ts";
+import { stepMoves } from "./move.ts";
 import { type Page, PLACE } from "./page.ts";
 import { referenceTo, slotOf } from "./page-pool.ts";
 import { kill, putReady, takeOut } from "./places.ts";
@@ -20,12 +22,14 @@ const UNLINKED = 0xffff_fffe;
 
 export function keepHouse(core: Core): void {
   const left = endDelaysAndLeases(core, HOUSEKEEPING_STEPS_MAX);
-  retireOld(core, left);
+  stepMoves(core, retireOld(core, left));
 }
 
 /** Whether something due was left for the next entry. */
 export function houseIsPending(core: Core): boolean {
-  return core.wheel.due(core.now) >= 0 || core.retentionSecond < Math.floor(core.now / 1_000);
+  if (core.wheel.due(core.now) >= 0) return true;
+  if (core.retentionSecond < Math.floor(core.now / 1_000)) return true;
+  return (core.moves.nextStep() ?? Number.POSITIVE_INFINITY) <= core.now;
 }
 
 function endDelaysAndLeases(core: Core, steps: number): number {
@@ -96,22 +100,24 @@ function compare(a: Page, referenceA: number, b: Page, referenceB: number): numb
 /**
  * Retention, looked at once a second: a message goes in the first second that begins after its whole
  * retention, whether it waits or is leased. Those in the outbox stay: their target may have them already.
+ * Gives the steps left.
  */
-function retireOld(core: Core, steps: number): void {
+function retireOld(core: Core, steps: number): number {
   const second = Math.floor(core.now / 1_000);
-  if (core.retentionSecond >= second) return;
   let left = steps;
+  if (core.retentionSecond >= second) return left;
   if (core.retentionDue <= second) {
     let due = Number.POSITIVE_INFINITY;
     for (const id of core.queueOrder) {
       const queue = must(core.queues.get(id), "queue in the order");
       left = retireOf(core, queue, { before: second - queue.retentionSeconds, steps: left });
-      if (left < 0) return;
+      if (left < 0) return 0;
       due = Math.min(due, queue.oldestSecond + queue.retentionSeconds + 1);
     }
     core.retentionDue = due;
   }
   core.retentionSecond = second;
+  return left;
 }
 
 /** Retires the queue's messages enqueued in a second before `before`; gives the steps left, -1 when they ran out. */

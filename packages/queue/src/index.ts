@@ -27,6 +27,7 @@ export {
 export type { CatalogueEntry, Creation } from "./catalogue.ts";
 export type {
   AcceptCommand,
+  CancelMoveCommand,
   CommandKind,
   CreateQueueCommand,
   DropOutboxCommand,
@@ -41,10 +42,12 @@ export type {
   SendCommand,
   SendMessage,
   SetQueueCommand,
+  StartMoveCommand,
   TimedLeasesCommand,
 } from "./command.ts";
 export {
   encodeAccept,
+  encodeCancelMove,
   encodeConfirmQueue,
   encodeCreateQueue,
   encodeDeleteQueue,
@@ -62,6 +65,7 @@ export {
   encodeReserveQueue,
   encodeSend,
   encodeSetQueue,
+  encodeStartMove,
   encodeTombstone,
   encodeUndelivered,
   NO_REQUEST_ID,
@@ -81,17 +85,29 @@ export {
   ENTRY_COMMANDS_MAX,
   ENTRY_OPERATIONS_MAX,
   LEASE_MS_MAX,
+  MOVE_RATE_MAX,
+  MOVE_STEP_MS,
+  MOVE_TASKS_MAX,
   SESSION_WINDOW,
 } from "./limits.ts";
 export type { OutboxMessage, QueueView } from "./machine.ts";
 export { QueueMachine } from "./machine.ts";
 export type { MemoryView } from "./memory.ts";
 export { MESSAGE_ID_BYTES, messageId, messageIdRun, writeMessageId } from "./message-id.ts";
+export {
+  MOVE_FAILURES,
+  MOVE_STATUSES,
+  type MoveFailure,
+  type MoveStatus,
+  TASK_ID_BYTES,
+} from "./move-tasks.ts";
+export type { MoveTaskView } from "./move-view.ts";
 export type {
   AcceptedOutcome,
   CatalogueState,
   DoneOutcome,
   GrantedOutcome,
+  MoveOutcome,
   Outcome,
   OutcomeSink,
   RefusalReason,

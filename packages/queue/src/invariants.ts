@@ -26,9 +26,28 @@ export function findViolation(core: Core): string | undefined {
   if (core.doomed.length === 0 && core.wheel.size !== timed) {
     return `the wheel holds ${core.wheel.size} messages, and ${timed} are leased or delayed`;
   }
+  const moves = checkMoves(core);
+  if (moves !== undefined) return moves;
   const next = core.wheel.nextDeadline();
   if (next !== undefined && core.wheel.size === 0) return "an empty wheel has a deadline";
   return undefined;
+}
+
+function checkMoves(core: Core): string | undefined {
+  let running = 0;
+  for (const { source, tasks } of core.moves.all()) {
+    const queue = core.queues.get(source);
+    if (queue === undefined) return `move tasks of queue ${source}, which is not there`;
+    for (const [i, task] of tasks.entries()) {
+      if (task.status === "running" && i < tasks.length - 1) return "an older move task runs";
+      if (task.horizon > queue.nextSequence) return "a move task of messages from the future";
+      if (task.steppedAt > core.now) return "a move task from the future";
+      if (task.status === "running") running += 1;
+    }
+  }
+  return running === core.moves.running.length
+    ? undefined
+    : "the running move tasks are miscounted";
 }
 
 interface Count {

@@ -52,5 +52,19 @@ export const IDEMPOTENCY_BYTES_MAX: number = 16 * 1024 * 1024;
 export const ACCEPT_SOURCES_MAX = 4_096;
 /** Queues remembered as deleted, so that a late duplicate of their creation is refused. */
 export const DELETED_QUEUES_MAX = 1_024;
+/** Move tasks remembered of one queue, the running one included. */
+export const MOVE_TASKS_MAX = 10;
+/** Move tasks that run at a time in one group. */
+export const MOVES_RUNNING_MAX = 100;
+/** Messages a second that a move task may be asked to move. */
+export const MOVE_RATE_MAX = 100_000;
+/** Messages a second of a move task that was given no rate. */
+export const MOVE_RATE_USUAL = 10_000;
+/** ms between two steps of a move task, at least. */
+export const MOVE_STEP_MS = 100;
+/** A move task that took no steps for longer than this does not make up for it. */
+export const MOVE_CREDIT_MS = 200;
+/** How long a move task may run: 36 hours. */
+export const MOVE_DURATION_MS_MAX = 129_600_000;
 /** Nodes in a match vector. */
 export const MATCH_VECTOR_MAX = 64;

@@ -20,6 +20,8 @@ import type { QueueId, Sequence } from "./ids.ts";
 import { findViolation } from "./invariants.ts";
 import { CLUSTER_TIME_END, ENTRY_INDEX_END } from "./limits.ts";
 import { type MemoryView, weigh } from "./memory.ts";
+import { applyCancelMove, applyStartMove } from "./move.ts";
+import { type MoveTaskView, viewTasks } from "./move-view.ts";
 import type { OutcomeSink } from "./outcome.ts";
 import { PLACE } from "./page.ts";
 import {
@@ -165,7 +167,8 @@ export class QueueMachine {
     const core = this.#core;
     const deadline = core.wheel.nextDeadline() ?? Number.POSITIVE_INFINITY;
     const retention = core.stored > 0 ? core.retentionDue * 1_000 : Number.POSITIVE_INFINITY;
-    const due = Math.min(deadline, retention);
+    const move = core.moves.nextStep() ?? Number.POSITIVE_INFINITY;
+    const due = Math.min(deadline, retention, move);
     return Number.isFinite(due) ? (Math.max(due, 0) as ClusterTimeMs) : undefined;
   }
 
@@ -298,6 +301,12 @@ export class QueueMachine {
   queuesWithOutbox(): readonly QueueId[] {
     const { queueOrder, queues } = this.#core;
     return queueOrder.filter((id) => (queues.get(id)?.outbox ?? 0) > 0);
+  }
+
+  /** The newest move tasks of a queue, newest first; undefined when there is no such queue. */
+  moveTasks(queueId: QueueId): readonly MoveTaskView[] | undefined {
+    if (!this.#core.queues.has(queueId)) return undefined;
+    return viewTasks(this.#core.moves.of(queueId));
   }
 
   /** Queues that gained available messages, or went, since the last drain: their long polls are to look again. */
@@ -478,6 +487,12 @@ function dispatch(core: Core, call: Call): void {
       return;
     case "dropOutbox":
       applyDropOutbox(core, call);
+      return;
+    case "startMove":
+      applyStartMove(core, call);
+      return;
+    case "cancelMove":
+      applyCancelMove(core, call);
       return;
   }
 }

@@ -19,7 +19,11 @@ export type RefusalReason =
   /** The catalogue entry is not in the state that this step needs. */
   | "wrong-state"
   /** The bytes are no command. */
-  | "malformed";
+  | "malformed"
+  /** The queue is being emptied by another move task. */
+  | "task-running"
+  /** No such move task runs. */
+  | "task-not-found";
 
 /** What became of one receipt of a batch; the values of `SettledOutcome.results`. */
 export const SETTLED = {
@@ -80,7 +84,7 @@ export interface GrantedOutcome {
   /** Undefined when no message here was ever moved; else 0 where it was not. Message ids come from these. */
   readonly originQueues: Float64Array | undefined;
   readonly originSequences: Float64Array | undefined;
-  /** The queue it was moved from at last. */
+  /** The queue it was moved from at last, as a dead letter; 0 where it was not. */
   readonly sourceQueues: Float64Array | undefined;
 }
 
@@ -129,6 +133,16 @@ export interface AcceptedOutcome {
   readonly duplicate: boolean;
 }
 
+/** For `startMove` and `cancelMove`. */
+export interface MoveOutcome {
+  readonly kind: "move";
+  /** 16 bytes. */
+  readonly taskId: Uint8Array;
+  /** Messages moved so far. */
+  readonly moved: number;
+  readonly replayed: boolean;
+}
+
 export type Outcome =
   | RefusedOutcome
   | SentOutcome
@@ -137,7 +151,8 @@ export type Outcome =
   | DoneOutcome
   | ReservedOutcome
   | SessionOutcome
-  | AcceptedOutcome;
+  | AcceptedOutcome
+  | MoveOutcome;
 
 /** Takes the outcomes of one entry, in order. `ordinal` is the command's place in the entry, from 0. */
 export interface OutcomeSink {

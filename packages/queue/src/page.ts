@@ -436,7 +436,7 @@ export interface Origin {
   /** The queue and sequence that took it in at first: its message id. */
   readonly queue: number;
   readonly sequence: number;
-  /** The queue it was moved from at last. */
+  /** The queue it was moved from at last, as a dead letter; 0 when a task moved it. */
   readonly source: number;
   readonly enqueuedSecond: number;
   readonly countOnArrival: number;

@@ -6,6 +6,7 @@ import { COMMAND } from "./command.ts";
 import type { Core } from "./core.ts";
 import { STEP } from "./core.ts";
 import type { QueueId, Sequence, SessionId } from "./ids.ts";
+import { TASK_ID_BYTES } from "./move-tasks.ts";
 import { PLACE } from "./page.ts";
 import { grantedOutcome, hasToken } from "./receive.ts";
 
@@ -51,6 +52,12 @@ export function replay(core: Core, call: Call, record: Uint8Array): void {
     case "openSession":
       call.outcome = { kind: "session", sessionId: reader.u48() as SessionId, replayed: true };
       return;
+    case "startMove":
+    case "cancelMove": {
+      const taskId = reader.raw(TASK_ID_BYTES).slice();
+      call.outcome = { kind: "move", taskId, moved: reader.u48(), replayed: true };
+      return;
+    }
     case "accept":
       call.outcome = { kind: "accepted", duplicate: true };
       return;

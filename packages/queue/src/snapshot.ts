@@ -115,6 +115,8 @@ export class Loader {
       case UNIT_KIND.requests:
         this.#requests.set(number, bytes.slice());
         return numbered;
+      case UNIT_KIND.moves:
+        return numbered && this.#core.moves.load(number, new ByteReader(bytes));
       case UNIT_KIND.session:
         this.#sessions.set(number, bytes.slice());
         return numbered;

@@ -49,6 +49,7 @@ export const UNIT_KIND = {
   page: 3,
   requests: 4,
   session: 5,
+  moves: 6,
 } as const;
 
 /** The key of the unit of `kind` with a number of its own within the kind. */

@@ -14,6 +14,7 @@ import {
   EntryBuilder,
   encodeAccept,
   encodeBodyRecord,
+  encodeCancelMove,
   encodeConfirmQueue,
   encodeCreateQueue,
   encodeDeleteQueue,
@@ -29,6 +30,7 @@ import {
   encodeReserveQueue,
   encodeSend,
   encodeSetQueue,
+  encodeStartMove,
   encodeTombstone,
   encodeUndelivered,
   fencingToken,
@@ -42,6 +44,7 @@ import {
   type SendMessage,
   sequence,
   sessionId,
+  TASK_ID_BYTES,
   type TextChanges,
   validateCommand,
 } from "../src/index.ts";
@@ -85,6 +88,15 @@ export type TestCommand = { readonly id?: TestRequest } & (
       readonly tags?: TextChanges;
     }
   | { readonly op: "delete" | "purge" | "confirm" | "mark" | "forget"; readonly queue: number }
+  | {
+      readonly op: "startMove";
+      readonly queue: number;
+      /** Byte that the task's id is made of. */
+      readonly task: number;
+      readonly destination?: number | undefined;
+      readonly perSecond?: number | undefined;
+    }
+  | { readonly op: "cancelMove"; readonly queue: number; readonly task: number }
   | { readonly op: "reserve"; readonly name: string; readonly group?: number }
   | { readonly op: "openSession" }
   | { readonly op: "init"; readonly secret: number }
@@ -173,6 +185,10 @@ export function encodeCommand(command: TestCommand): Uint8Array {
     case "accept":
       encodeAccepted(command, requestId);
       break;
+    case "startMove":
+    case "cancelMove":
+      encodeMove(command, requestId);
+      break;
     case "dropOutbox":
       encodeDropOutbox(writer, {
         requestId,
@@ -185,6 +201,21 @@ export function encodeCommand(command: TestCommand): Uint8Array {
       encodeAdministration(command, requestId);
   }
   return writer.take();
+}
+
+function encodeMove(
+  command: Extract<TestCommand, { readonly task: number }>,
+  requestId: RequestId,
+): void {
+  const taskId = new Uint8Array(TASK_ID_BYTES).fill(command.task);
+  const about = { requestId, queueId: queueId(command.queue), taskId };
+  if (command.op === "cancelMove") {
+    encodeCancelMove(writer, about);
+    return;
+  }
+  const { destination, perSecond } = command;
+  const to = destination === undefined ? undefined : queueId(destination);
+  encodeStartMove(writer, { ...about, destination: to, perSecond });
 }
 
 function encodeLeases(

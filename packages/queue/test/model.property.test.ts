@@ -38,6 +38,7 @@ function firstDifference(
     const difference =
       differ("outcomes", actual, expected) ??
       differ("counters", counters(driver, model), modelCounters(model)) ??
+      differ("move tasks", moveTasks(driver, model), modelMoveTasks(model)) ??
       driver.machine.checkInvariants();
     if (difference !== undefined) return `entry ${i}: ${difference}`;
   }
@@ -70,6 +71,20 @@ function counters(driver: Driver, model: Model): unknown {
     const { available, inFlight, delayed, outbox } = view;
     return { available, inFlight, delayed, outbox };
   });
+}
+
+function moveTasks(driver: Driver, model: Model): unknown {
+  return [...model.queues.keys()].map((id) =>
+    driver.machine.moveTasks(id as never)?.map(({ taskId, status, failure, moved }) => ({
+      task: taskId[0],
+      status: failure === "none" ? status : `${status} ${failure}`,
+      moved,
+    })),
+  );
+}
+
+function modelMoveTasks(model: Model): unknown {
+  return [...model.queues.keys()].map((id) => model.tasks(id));
 }
 
 function modelCounters(model: Model): unknown {
@@ -113,6 +128,14 @@ describe("the machine against the naive model", () => {
   it("notices a retry that is executed again", () => {
     const forget = ({ id: _, ...command }: TestCommand): TestCommand => command as TestCommand;
     expect(notices((given) => ({ ...given, commands: given.commands.map(forget) }))).toBe(true);
+  });
+
+  it("notices a move task of another rate", () => {
+    const hasten = (command: TestCommand): TestCommand =>
+      command.op === "startMove" && command.perSecond !== undefined
+        ? { ...command, perSecond: command.perSecond + 1 }
+        : command;
+    expect(notices((given) => ({ ...given, commands: given.commands.map(hasten) }))).toBe(true);
   });
 
   it("notices a dead letter that is delivered once more", () => {

@@ -6,6 +6,7 @@ import type { QueueAttributes } from "../src/index.ts";
 import { DEFAULT_ATTRIBUTES } from "../src/index.ts";
 import { sizeClassOf, sizeOfClass } from "../src/size-class.ts";
 import { type PlainOutcome, recordBytes, type TestCommand, type TestRequest } from "./driver.ts";
+import { cancelMove, earn, isDue, type ModelTask, startMove } from "./model-moves.ts";
 
 interface Message {
   readonly sequence: number;
@@ -32,6 +33,7 @@ interface ModelQueue {
   nextToken: number;
   nextOutbox: number;
   accepted: Map<number, number>;
+  tasks: ModelTask[];
 }
 
 /** What a retry needs: the kind of command, and either the answer or the grant. */
@@ -79,7 +81,7 @@ export class Model {
       this.#current = new Map();
       this.#generationStart = this.now;
     }
-    this.#keepHouse();
+    this.#stepMoves(this.#keepHouse());
     return commands.map((command) => this.#execute(command));
   }
 
@@ -111,7 +113,52 @@ export class Model {
     return bodies;
   }
 
-  #keepHouse(): void {
+  /** The tasks of a queue as the machine shows them, newest first. */
+  tasks(id: number): unknown {
+    return this.queues
+      .get(id)
+      ?.tasks.map(({ task, status, moved }) => ({ task, status, moved }))
+      .reverse();
+  }
+
+  #stepMoves(steps: number): void {
+    let left = steps;
+    for (const queue of this.#inOrder()) {
+      const task = queue.tasks.find((each) => isDue(each, this.now));
+      if (task === undefined) continue;
+      if (left === 0) return;
+      earn(task, this.now);
+      while (task.status === "running") {
+        const message = queue.messages.find(
+          ({ place, sequence }) => place === "ready" && sequence < task.horizon,
+        );
+        if (message === undefined) task.status = "completed";
+        if (message === undefined || left === 0 || task.credit < 1_000) break;
+        const failure = this.#moveByTask(queue, task, message);
+        if (failure !== undefined) task.status = `failed ${failure}`;
+        else left -= 1;
+      }
+    }
+  }
+
+  #moveByTask(queue: ModelQueue, task: ModelTask, message: Message): string | undefined {
+    const to = task.destination ?? message.origin?.source ?? 0;
+    if (to === 0) return "no-source";
+    const target = this.queues.get(to);
+    if (target === undefined) return "queue-gone";
+    remove(queue, message);
+    const { entry, size } = message;
+    const first = message.origin ?? { queue: queue.id, sequence: message.sequence };
+    this.#append(target, { entry, size }, "ready", {
+      origin: { queue: first.queue, sequence: first.sequence, source: 0 },
+    });
+    task.credit -= 1_000;
+    task.moved += 1;
+    return undefined;
+  }
+
+  /** Gives the steps left. */
+  #keepHouse(): number {
     let steps = 1_024;
     for (;;) {
       const due = this.#inOrder()
@@ -127,17 +174,18 @@ export class Model {
       else first.message.place = "ready";
     }
     const second = Math.floor(this.now / 1_000);
-    if (this.#retentionSecond >= second) return;
+    if (this.#retentionSecond >= second) return steps;
     for (const queue of this.#inOrder()) {
       const kept = Math.ceil(queue.attributes.retentionMs / 1_000);
       for (const message of [...queue.messages]) {
         if (message.enqueuedSecond >= second - kept || message.place === "outbox") continue;
-        if (steps === 0) return;
+        if (steps === 0) return 0;
         steps -= 1;
         remove(queue, message);
       }
     }
     this.#retentionSecond = second;
+    return steps;
   }
 
   #inOrder(): ModelQueue[] {
@@ -304,6 +352,7 @@ export class Model {
         nextToken: 1,
         nextOutbox: 1,
         accepted: new Map(),
+        tasks: [],
       });
     }
     return { kind: "done", changed, replayed: false };
@@ -339,6 +388,10 @@ export class Model {
         return this.#accept(queue, command);
       case "dropOutbox":
         return this.#dropOutbox(queue, command);
+      case "startMove":
+        return startMove(queue, command, this.now);
+      case "cancelMove":
+        return cancelMove(queue.tasks, command.task);
       default:
         throw new Error(`the model has no ${command.op}`);
     }

@@ -46,6 +46,8 @@ const op: fc.Arbitrary<TestCommand["op"]> = fc.oneof(
   { weight: 3, arbitrary: fc.constant<TestCommand["op"]>("undelivered") },
   { weight: 2, arbitrary: fc.constant<TestCommand["op"]>("accept") },
   { weight: 2, arbitrary: fc.constant<TestCommand["op"]>("dropOutbox") },
+  { weight: 3, arbitrary: fc.constant<TestCommand["op"]>("startMove") },
+  { weight: 1, arbitrary: fc.constant<TestCommand["op"]>("cancelMove") },
   {
     weight: 1,
     arbitrary: fc.constantFrom<TestCommand["op"]>(
@@ -150,6 +152,7 @@ export class Scenario {
   readonly #requests: { id: TestRequest; command: TestCommand }[] = [];
   readonly #sessions: number[] = [];
   #requestCount = 0;
+  #lastTask = 0;
   #nextQueue = QUEUES + 1;
   readonly #ids: number[] = Array.from({ length: QUEUES }, (_, i) => i + 1);
 
@@ -247,6 +250,10 @@ export class Scenario {
           ageMs: (a * b) % 9_000,
           size: b % 50,
         };
+      case "startMove":
+        return this.#startMove(draw, queue);
+      case "cancelMove":
+        return { op: "cancelMove", queue, task: (this.#lastTask + (b % 5 === 0 ? 1 : 0)) % 256 };
       case "dropOutbox":
         return {
           op: "dropOutbox",
@@ -257,6 +264,20 @@ export class Scenario {
       default:
         return { op: "openSession" };
     }
+  }
+
+  /** Mostly of the queue that dead letters go to, back or to some other queue, now and then one that is not there. */
+  #startMove(draw: Draw, queue: number): TestCommand {
+    const { a, b } = draw;
+    if (a % 5 > 0) this.#lastTask += 1;
+    const destinations = [undefined, undefined, ...this.#ids, 1, 90];
+    return {
+      op: "startMove",
+      queue: b % 3 === 0 ? queue : 2,
+      task: this.#lastTask % 256,
+      destination: destinations[b % destinations.length],
+      perSecond: [undefined, 1, 3, 20, 500, 100_000][a % 6],
+    };
   }
 
   /** A deleted queue is followed by a new one; the same id may be asked for again, in vain. */

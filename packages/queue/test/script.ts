@@ -10,13 +10,19 @@
  *     purge|delete Q · time · init secret=N · session
  *     reserve NAME · confirm|mark|forget N · unfinished · list [prefix=] [after=] [limit=]
  *     outbox Q · accept Q source= number= [count=0] [age=] · drop Q through= [returned]
+ *     move Q task=N [to=Q] [rate=] · cancel Q task=N · moves Q
  *     counters · due · window · woken · restore     (not entries: they look, or replace the machine by its checkpoint)
  *
  * `id=TEXT` gives a command a request id, `id=S:N` the N-th of session S.
  */
 import { groupId } from "@kqueuey/base";
 import type { ScriptCommand } from "@kqueuey/base/testing";
-import { type QueueAttributeChanges, type QueueAttributes, queueId } from "../src/index.ts";
+import {
+  type MoveTaskView,
+  type QueueAttributeChanges,
+  type QueueAttributes,
+  queueId,
+} from "../src/index.ts";
 import {
   checkpoint,
   Driver,
@@ -102,6 +108,10 @@ export class Script {
               `${m.outboxSequence}: ${m.originQueue}#${m.originSequence} to ${m.targetQueue}@${m.targetGroup} count=${m.receiveCount} age=${showMs(m.ageMs)}`,
           )
           .join("\n");
+      case "moves":
+        return (machine.moveTasks(queueId(this.#id(command.words[0]))) ?? [])
+          .map((task) => showTask(task))
+          .join("\n");
       case "unfinished":
         return machine
           .unfinished(100)
@@ -161,12 +171,11 @@ export class Script {
         return { op: "send", queue, messages: Array(number("count", 1)).fill(message) };
       }
       case "receive": {
-        const bytes = number("bytes", 1_000_000);
         return {
           op: "receive",
           queue,
           limit: number("limit", 10),
-          maxBytes: bytes,
+          maxBytes: number("bytes", 1_000_000),
           visibilityMs: ms("lease"),
         };
       }
@@ -175,6 +184,9 @@ export class Script {
       case "extend":
       case "release":
         return { op: command.name, queue, leases: readLeases(words.slice(1), ms("ms") ?? 0) };
+      case "move":
+      case "cancel":
+        return this.#readMove(command, queue);
       case "purge":
       case "delete":
         return { op: command.name, queue };
@@ -210,6 +222,15 @@ export class Script {
       default:
         throw new Error(`no such command: ${command.name}`);
     }
+  }
+
+  #readMove({ name, values }: ScriptCommand, queue: number): TestCommand {
+    const task = Number(values.get("task") ?? 1);
+    if (name === "cancel") return { op: "cancelMove", queue, task };
+    const to = values.get("to");
+    const destination = to === undefined ? undefined : this.#id(to);
+    const perSecond = Number(values.get("rate") ?? 0) || undefined;
+    return { op: "startMove", queue, task, destination, perSecond };
   }
 
   #readAttributes(values: ReadonlyMap<string, string>): QueueAttributeChanges {
@@ -267,11 +288,21 @@ function show(outcome: PlainOutcome): string {
       return (outcome["changed"] === true ? "done" : "nothing to do") + replayed;
     case "reserved":
       return `${outcome["created"] === true ? "reserved" : "taken"} ${outcome["queueId"]} ${outcome["state"]}${replayed}`;
+    case "move":
+      return `task ${(outcome["taskId"] as number[])[0]} moved ${outcome["moved"]}${replayed}`;
     case "session":
       return `session ${outcome["sessionId"]}${replayed}`;
     default:
       return outcome["duplicate"] === true ? "accepted before" : "accepted";
   }
+}
+
+function showTask(task: MoveTaskView): string {
+  const where = task.destination === undefined ? "back" : `to ${task.destination}`;
+  const why = task.failure === "none" ? "" : ` (${task.failure})`;
+  const rate = task.perSecond === undefined ? "" : ` rate=${task.perSecond}`;
+  const started = showMs(task.startedAtMs - WALL_AHEAD_MS);
+  return `${task.taskId[0]} ${task.status}${why} ${where}${rate} moved ${task.moved} of ${task.toMove} started=${started}`;
 }
 
 function showGrant(outcome: PlainOutcome, replayed: string): string {

@@ -1,7 +1,14 @@
 /** What an edge asks of a group's leader and what it is answered: the same whether the leader is here or elsewhere. */
 import type { NodeId } from "@kqueuey/base";
 import type { ErrorCode } from "@kqueuey/contract";
-import type { CatalogueEntry, GrantedOutcome, Outcome, QueueId, QueueView } from "@kqueuey/queue";
+import type {
+  CatalogueEntry,
+  GrantedOutcome,
+  MoveTaskView,
+  Outcome,
+  QueueId,
+  QueueView,
+} from "@kqueuey/queue";
 
 export type EngineRequest =
   /** A command of any kind but receive, encoded by the queue's encoders. */
@@ -10,6 +17,7 @@ export type EngineRequest =
   | { readonly kind: "receive"; readonly command: Uint8Array; readonly waitMs: number }
   /** Linearizable reads. */
   | { readonly kind: "describe"; readonly queueId: QueueId }
+  | { readonly kind: "moveTasks"; readonly queueId: QueueId }
   | { readonly kind: "find"; readonly name: string }
   | {
       readonly kind: "list";
@@ -45,6 +53,8 @@ export type EngineReply =
   | { readonly kind: "outcome"; readonly outcome: Exclude<Outcome, GrantedOutcome> }
   | Granted
   | { readonly kind: "described"; readonly view: QueueView | undefined }
+  /** The queue's newest move tasks, newest first; undefined when there is no such queue. */
+  | { readonly kind: "tasks"; readonly tasks: readonly MoveTaskView[] | undefined }
   | { readonly kind: "found"; readonly entry: CatalogueEntry | undefined }
   | { readonly kind: "listed"; readonly names: readonly string[] }
   | Failure

@@ -87,6 +87,9 @@ const ROUNDS_MAX = 64;
 /** Entry data applied in one run: a node that catches up still answers its peers in between. */
 const APPLIED_BYTES_MAX = 2 * 1024 * 1024;
 
+/** A request that changes nothing. */
+type Read = Exclude<EngineRequest, { kind: "command" | "receive" }>;
+
 export class Replica {
   readonly group: GroupId;
   readonly #limits: ReplicaLimits;
@@ -263,6 +266,7 @@ export class Replica {
         this.#submitReceive(ticket, request.command, request.waitMs);
         return;
       case "describe":
+      case "moveTasks":
       case "find":
       case "list":
         this.#submitRead(ticket, request);
@@ -526,10 +530,7 @@ export class Replica {
     });
   }
 
-  #submitRead(
-    ticket: Ticket,
-    request: Extract<EngineRequest, { kind: "describe" | "find" | "list" }>,
-  ): void {
+  #submitRead(ticket: Ticket, request: Read): void {
     const context = this.#reads.add({
       answer: () => ticket.reply(this.#read(request)),
       lost: () => ticket.reply({ kind: "not-leader", leader: this.#role.leader }),
@@ -541,10 +542,12 @@ export class Replica {
     else ticket.reply({ kind: "not-leader", leader: this.#role.leader });
   }
 
-  #read(request: Extract<EngineRequest, { kind: "describe" | "find" | "list" }>): EngineReply {
+  #read(request: Read): EngineReply {
     switch (request.kind) {
       case "describe":
         return { kind: "described", view: this.#machine.describe(request.queueId) };
+      case "moveTasks":
+        return { kind: "tasks", tasks: this.#machine.moveTasks(request.queueId) };
       case "find":
         return { kind: "found", entry: this.#machine.findQueue(request.name) };
       case "list":

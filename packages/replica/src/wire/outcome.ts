@@ -2,7 +2,7 @@
 import type { ByteReader, ByteWriter } from "@kqueuey/base";
 import { groupId } from "@kqueuey/base";
 import type { CatalogueState, GrantedOutcome, Outcome, RefusalReason } from "@kqueuey/queue";
-import { queueId, sequence, sessionId } from "@kqueuey/queue";
+import { queueId, sequence, sessionId, TASK_ID_BYTES } from "@kqueuey/queue";
 
 type Plain = Exclude<Outcome, GrantedOutcome>;
 
@@ -13,6 +13,7 @@ const DONE = 4;
 const RESERVED = 5;
 const SESSION = 6;
 const ACCEPTED = 7;
+const MOVE = 8;
 const REASONS: readonly RefusalReason[] = [
   "queue-not-found",
   "session-expired",
@@ -22,6 +23,8 @@ const REASONS: readonly RefusalReason[] = [
   "wrong-group",
   "wrong-state",
   "malformed",
+  "task-running",
+  "task-not-found",
 ];
 const STATES: readonly CatalogueState[] = ["reserved", "active", "deleting"];
 
@@ -67,6 +70,12 @@ export function encodeOutcome(writer: ByteWriter, outcome: Plain): void {
       writer.u8(ACCEPTED);
       writer.u8(outcome.duplicate ? 1 : 0);
       return;
+    case "move":
+      writer.u8(MOVE);
+      writer.raw(outcome.taskId);
+      writer.u48(outcome.moved);
+      writer.u8(outcome.replayed ? 1 : 0);
+      return;
   }
 }
 
@@ -106,6 +115,11 @@ export function decodeOutcome(reader: ByteReader): Plain | undefined {
     }
     case ACCEPTED:
       return { kind: "accepted", duplicate: reader.u8() === 1 };
+    case MOVE: {
+      const taskId = reader.raw(TASK_ID_BYTES).slice();
+      const moved = reader.u48();
+      return { kind: "move", taskId, moved, replayed: reader.u8() === 1 };
+    }
     default:
       return undefined;
   }

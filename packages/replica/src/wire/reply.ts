@@ -6,6 +6,7 @@ import type { CatalogueEntry, CatalogueState } from "@kqueuey/queue";
 import { queueId } from "@kqueuey/queue";
 import type { EngineReply } from "../engine-request.ts";
 import { decodeGranted, encodeGranted } from "./grant.ts";
+import { decodeTasks, encodeTasks } from "./move-tasks.ts";
 import { decodeOutcome, encodeOutcome } from "./outcome.ts";
 import { decodeView, encodeView } from "./view.ts";
 
@@ -16,6 +17,7 @@ const FOUND = 4;
 const LISTED = 5;
 const FAILED = 6;
 const NOT_LEADER = 7;
+const TASKS = 8;
 const CATALOGUE_STATES: readonly CatalogueState[] = ["reserved", "active", "deleting"];
 const LIST_MAX = 1_000;
 
@@ -34,6 +36,11 @@ export function encodeReply(reply: EngineReply): Uint8Array {
       writer.u8(DESCRIBED);
       writer.u8(reply.view === undefined ? 0 : 1);
       if (reply.view !== undefined) encodeView(writer, reply.view);
+      break;
+    case "tasks":
+      writer.u8(TASKS);
+      writer.u8(reply.tasks === undefined ? 0 : 1);
+      if (reply.tasks !== undefined) encodeTasks(writer, reply.tasks);
       break;
     case "found":
       writer.u8(FOUND);
@@ -76,6 +83,11 @@ function decodeSmall(kind: number, reader: ByteReader): EngineReply | undefined 
       if (reader.u8() === 0) return { kind: "described", view: undefined };
       const view = decodeView(reader);
       return view === undefined ? undefined : { kind: "described", view };
+    }
+    case TASKS: {
+      if (reader.u8() === 0) return { kind: "tasks", tasks: undefined };
+      const tasks = decodeTasks(reader);
+      return tasks === undefined ? undefined : { kind: "tasks", tasks };
     }
     case FOUND: {
       if (reader.u8() === 0) return { kind: "found", entry: undefined };

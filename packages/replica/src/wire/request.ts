@@ -8,6 +8,7 @@ const RECEIVE = 2;
 const DESCRIBE = 3;
 const FIND = 4;
 const LIST = 5;
+const MOVE_TASKS = 6;
 
 export function encodeRequest(request: EngineRequest): Uint8Array {
   const writer = new ByteWriter(64);
@@ -24,6 +25,10 @@ export function encodeRequest(request: EngineRequest): Uint8Array {
       break;
     case "describe":
       writer.u8(DESCRIBE);
+      writer.u48(request.queueId);
+      break;
+    case "moveTasks":
+      writer.u8(MOVE_TASKS);
       writer.u48(request.queueId);
       break;
     case "find":
@@ -43,7 +48,8 @@ export function encodeRequest(request: EngineRequest): Uint8Array {
 /** The request in `bytes`, sharing memory with them; undefined when they are none. Commands are not looked into. */
 export function decodeRequest(bytes: Uint8Array): EngineRequest | undefined {
   const reader = new ByteReader(bytes);
-  switch (reader.u8()) {
+  const kind = reader.u8();
+  switch (kind) {
     case COMMAND: {
       const command = reader.raw(reader.remaining);
       return reader.ok ? { kind: "command", command } : undefined;
@@ -53,10 +59,11 @@ export function decodeRequest(bytes: Uint8Array): EngineRequest | undefined {
       const command = reader.raw(reader.remaining);
       return reader.ok ? { kind: "receive", command, waitMs } : undefined;
     }
-    case DESCRIBE: {
+    case DESCRIBE:
+    case MOVE_TASKS: {
       const id = reader.u48();
       if (!reader.ok || id === 0 || reader.remaining > 0) return undefined;
-      return { kind: "describe", queueId: queueId(id) };
+      return { kind: kind === DESCRIBE ? "describe" : "moveTasks", queueId: queueId(id) };
     }
     case FIND: {
       const name = reader.text();

@@ -32,6 +32,7 @@ const requests: EngineRequest[] = [
   { kind: "command", command: new Uint8Array([1, 2, 3]) },
   { kind: "receive", command: new Uint8Array([9]), waitMs: 20_000 },
   { kind: "describe", queueId: queueId(77) },
+  { kind: "moveTasks", queueId: queueId(78) },
   { kind: "find", name: "orders" },
   { kind: "list", prefix: "or", after: "", limit: 1_000 },
 ];
@@ -103,6 +104,36 @@ const replies: EngineReply[] = [
   { kind: "granted", grant: grantOf(2, false), records: [record("x"), record("yy")] },
   { kind: "granted", grant: grantOf(1, true), records: [record("")] },
   { kind: "granted", grant: grantOf(0, false), records: [] },
+  {
+    kind: "outcome",
+    outcome: { kind: "move", taskId: new Uint8Array(16).fill(9), moved: 5, replayed: false },
+  },
+  { kind: "tasks", tasks: undefined },
+  {
+    kind: "tasks",
+    tasks: [
+      {
+        taskId: new Uint8Array(16).fill(1),
+        status: "failed",
+        failure: "queue-gone",
+        destination: queueId(3),
+        perSecond: 500,
+        moved: 7,
+        toMove: 9,
+        startedAtMs: 1_700_000_000_000,
+      },
+      {
+        taskId: new Uint8Array(16).fill(2),
+        status: "running",
+        failure: "none",
+        destination: undefined,
+        perSecond: undefined,
+        moved: 0,
+        toMove: 1,
+        startedAtMs: 5,
+      },
+    ],
+  },
   { kind: "described", view: undefined },
   {
     kind: "described",

@@ -53,7 +53,14 @@ export function refusalError(reason: RefusalReason, queue: string): KQueueyError
         "the request id was used for another kind of call: draw a new one for each call",
       );
     case "limit-reached":
-      return new KQueueyError("LIMIT_REACHED", `queue ${queue} has too many or too long texts`);
+      return new KQueueyError(
+        "LIMIT_REACHED",
+        `queue ${queue}: too many texts, or too many move tasks at once`,
+      );
+    case "task-running":
+      return new KQueueyError("TASK_RUNNING", `another task moves the messages of ${queue}`);
+    case "task-not-found":
+      return new KQueueyError("TASK_NOT_FOUND", `no such task moves the messages of ${queue}`);
     case "wrong-state":
     case "wrong-group":
       return new KQueueyError("UNAVAILABLE", `queue ${queue} is being changed: try again`);

@@ -41,6 +41,8 @@ export function answerOf(reply: EngineReply, triedBefore: boolean): Answer {
       return { kind: "found", exists: reply.entry?.state === "active" };
     case "listed":
       return { kind: "listed", queues: reply.names };
+    case "tasks":
+      return { kind: "done", changed: false };
     case "failed":
       return triedBefore ? { kind: "unknown" } : { kind: "refused", reason: reply.code };
     case "not-leader":
@@ -67,6 +69,7 @@ function answerOfOutcome(outcome: Exclude<Outcome, GrantedOutcome>): Answer {
       return { kind: "done", changed: outcome.created };
     case "session":
     case "accepted":
+    case "move":
       return { kind: "done", changed: true };
   }
 }

@@ -16,6 +16,8 @@ const KINDS: Readonly<Record<ErrorCode, SqsErrorName>> = {
   BATCH_TOO_LARGE: "BatchRequestTooLong",
   RECEIPT_INVALID: "ReceiptHandleIsInvalid",
   RECEIPT_STALE: "InvalidParameterValue",
+  TASK_RUNNING: "InvalidParameterValue",
+  TASK_NOT_FOUND: "ResourceNotFound",
   LIMIT_REACHED: "OverLimit",
   THROTTLED: "RequestThrottled",
   STORAGE_FULL: "ServiceUnavailable",
@@ -36,6 +38,9 @@ const KINDS: Readonly<Record<ErrorCode, SqsErrorName>> = {
 /** Texts that clients compare; elsewhere our own text is passed on. */
 const TEXTS: Readonly<Partial<Record<ErrorCode, string>>> = {
   QUEUE_NOT_FOUND: "The specified queue does not exist.",
+  TASK_RUNNING:
+    "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
+  TASK_NOT_FOUND: "Task does not exist.",
   QUEUE_DELETED_RECENTLY:
     "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
 };

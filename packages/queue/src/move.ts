@@ -1,0 +1,195 @@
+/**
+ * Moving messages out of a queue, mostly a dead-letter queue, in the background. A task is part of the
+ * state and takes its steps at the beginning of entries, by their cluster time: so a new leader, a
+ * restart or a snapshot neither loses nor repeats one, and the rate is kept across them. The leader only
+ * has to let time pass in the log, as it does for deadlines.
+ *
+ * A moved message keeps its id and its body. It counts as enqueued now and never received.
+ */
+import { type Call, queueOf, refuse } from "./call.ts";
+import type { Core } from "./core.ts";
+import { STEP } from "./core.ts";
+import { originFor, relocate } from "./dead-letter.ts";
+import { MOVE_DURATION_MS_MAX, MOVES_RUNNING_MAX } from "./limits.ts";
+import {
+  CREDIT_OF_ONE,
+  creditMax,
+  MOVE_FAILURES,
+  MOVE_STATUSES,
+  type MoveFailure,
+  type MoveStatus,
+  type MoveTask,
+  type MoveTasks,
+  nextStepOf,
+  rateOf,
+  TASK_ID_BYTES,
+} from "./move-tasks.ts";
+import type { Page } from "./page.ts";
+import { takeOut } from "./places.ts";
+import type { QueueState } from "./queue.ts";
+
+export function applyStartMove(core: Core, call: Call): void {
+  const source = queueOf(core, call);
+  if (source === undefined) return;
+  const id = readTaskId(call);
+  const destination = call.u48();
+  const perSecond = call.u32();
+  const known = core.moves.of(source.id);
+  // The same task asked for once more, later than requests are remembered.
+  const same = known?.find(id);
+  if (same !== undefined) {
+    answer(call, same);
+    return;
+  }
+  if (known?.running !== undefined) {
+    refuse(core, call, "task-running");
+    return;
+  }
+  if (core.moves.running.length >= MOVES_RUNNING_MAX) {
+    refuse(core, call, "limit-reached");
+    return;
+  }
+  const task: MoveTask = {
+    id,
+    destination,
+    perSecond,
+    horizon: source.nextSequence,
+    toMove: source.available,
+    startedAt: core.now,
+    startedWall: core.wall,
+    moved: 0,
+    status: "running",
+    failure: "none",
+    steppedAt: core.now,
+    credit: 0,
+  };
+  core.moves.start(source.id, task);
+  noteTask(core, source.id, "running");
+  answer(call, task);
+}
+
+export function applyCancelMove(core: Core, call: Call): void {
+  const source = queueOf(core, call);
+  if (source === undefined) return;
+  const id = readTaskId(call);
+  const tasks = core.moves.of(source.id);
+  const task = tasks?.find(id);
+  if (tasks === undefined || task === undefined || task.status !== "running") {
+    refuse(core, call, "task-not-found");
+    return;
+  }
+  core.moves.touch(tasks);
+  endTask(core, tasks, "cancelled", "none");
+  answer(call, task);
+}
+
+function readTaskId(call: Call): Uint8Array {
+  call.at += TASK_ID_BYTES;
+  return call.data.slice(call.at - TASK_ID_BYTES, call.at);
+}
+
+function answer(call: Call, task: MoveTask): void {
+  const kept = call.remember();
+  kept?.raw(task.id);
+  kept?.u48(task.moved);
+  if (call.wanted) {
+    call.outcome = { kind: "move", taskId: task.id.slice(), moved: task.moved, replayed: false };
+  }
+}
+
+/** Lets the tasks that are due take a step, moving `steps` messages at most between them. */
+export function stepMoves(core: Core, steps: number): void {
+  let left = steps;
+  for (const tasks of core.moves.running) {
+    const task = tasks.running;
+    if (task === undefined || nextStepOf(task) > core.now) continue;
+    if (left === 0) return;
+    core.moves.touch(tasks);
+    left = stepTask(core, { tasks, task }, left);
+  }
+}
+
+/** Gives the steps left. */
+function stepTask(
+  core: Core,
+  { tasks, task }: { readonly tasks: MoveTasks; readonly task: MoveTask },
+  steps: number,
+): number {
+  const source = core.queues.get(tasks.source);
+  if (source === undefined) return steps;
+  const earned = (core.now - task.steppedAt) * rateOf(task);
+  task.credit = Math.min(task.credit + earned, creditMax(task));
+  task.steppedAt = core.now;
+  if (core.now - task.startedAt > MOVE_DURATION_MS_MAX) {
+    endTask(core, tasks, "failed", "too-long");
+    return steps;
+  }
+  for (let left = steps; ; left--) {
+    const next = firstReady(source, task.horizon);
+    if (next === undefined) {
+      endTask(core, tasks, "completed", "none");
+      return left;
+    }
+    if (left === 0 || task.credit < CREDIT_OF_ONE) return left;
+    const failure = moveOne(core, task, next);
+    if (failure !== undefined) {
+      endTask(core, tasks, "failed", failure);
+      return left;
+    }
+    task.credit -= CREDIT_OF_ONE;
+    task.moved += 1;
+  }
+}
+
+interface Found {
+  readonly page: Page;
+  readonly slot: number;
+}
+
+/** The oldest message that could be received and has a sequence below `horizon`. */
+function firstReady(queue: QueueState, horizon: number): Found | undefined {
+  const fresh = firstOf(queue, false);
+  const redelivered = firstOf(queue, true);
+  const first = sequenceOf(redelivered) < sequenceOf(fresh) ? redelivered : fresh;
+  return sequenceOf(first) < horizon ? first : undefined;
+}
+
+function firstOf(queue: QueueState, redelivered: boolean): Found | undefined {
+  const page = queue.pages.firstReady(redelivered);
+  return page === undefined ? undefined : { page, slot: page.nextReady(0, redelivered) };
+}
+
+function sequenceOf(found: Found | undefined): number {
+  return found === undefined ? Number.POSITIVE_INFINITY : found.page.firstSequence + found.slot;
+}
+
+/** Why the message can't be moved; undefined when it was. */
+function moveOne(core: Core, task: MoveTask, { page, slot }: Found): MoveFailure | undefined {
+  const destination = task.destination === 0 ? page.sourceQueue(slot) : task.destination;
+  if (destination === 0) return "no-source";
+  const target = core.queues.get(destination);
+  if (target === undefined) return "queue-gone";
+  core.touch(page.queue);
+  core.touch(page);
+  core.chain.mix(STEP.redrive);
+  core.chain.number(page.queue.id);
+  core.chain.number(page.firstSequence + slot);
+  core.chain.number(target.id);
+  takeOut(core, page, slot);
+  const enqueuedSecond = Math.floor(core.now / 1_000);
+  const origin = { ...originFor(page, slot), source: 0, enqueuedSecond, countOnArrival: 0 };
+  relocate(core, { page, slot }, target, { origin, firstReceived: 0 });
+  return undefined;
+}
+
+function endTask(core: Core, tasks: MoveTasks, status: MoveStatus, failure: MoveFailure): void {
+  core.moves.end(tasks, status, failure);
+  noteTask(core, tasks.source, status);
+  core.chain.mix(MOVE_FAILURES.indexOf(failure));
+}
+
+function noteTask(core: Core, source: number, status: MoveStatus): void {
+  core.chain.mix(STEP.task);
+  core.chain.number(source);
+  core.chain.mix(MOVE_STATUSES.indexOf(status));
+}
