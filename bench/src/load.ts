@@ -2,7 +2,7 @@
  * A load process. It is told what to do by its parent's first message and answers with what it
  * measured. It uses a driver, as a program of that system's users would.
  */
-import type { Assignment, Figures, Report } from "./assignment.ts";
+import type { Assignment, Figures, Phase, Report } from "./assignment.ts";
 import type { Driver } from "./driver.ts";
 import { openDriver } from "./drivers/open.ts";
 import { callers } from "./workloads/callers.ts";
@@ -10,12 +10,13 @@ import { failover } from "./workloads/failover.ts";
 import { fill, fillDrain } from "./workloads/fill.ts";
 import { latency } from "./workloads/latency.ts";
 import { queues } from "./workloads/queues.ts";
+import { sqs } from "./workloads/sqs.ts";
 import { throughput } from "./workloads/throughput.ts";
 
 /** What a workload tells its parent while it runs. */
 export interface Milestones {
   begin(): void;
-  end(): void;
+  end(phase?: Phase): void;
   steady(): void;
 }
 
@@ -33,11 +34,12 @@ process.once("message", (value: unknown) => {
 async function main(assignment: Assignment): Promise<Figures> {
   const milestones: Milestones = {
     begin: () => tell({ kind: "begin" }),
-    end: () => tell({ kind: "end" }),
+    end: (phase) => tell(phase === undefined ? { kind: "end" } : { kind: "end", phase }),
     steady: () => tell({ kind: "steady" }),
   };
   if (assignment.work.kind === "queues")
     return await queues(assignment, assignment.work, milestones);
+  if (assignment.work.kind === "sqs") return await sqs(assignment, assignment.work, milestones);
   const driver = await openDriver(assignment.reach);
   await driver.open(assignment.queue);
   return await measure(driver, assignment, milestones);
@@ -59,7 +61,8 @@ function measure(driver: Driver, assignment: Assignment, milestones: Milestones)
     case "failover":
       return failover(driver, { ...assignment, ...work }, milestones);
     case "queues":
-      throw new Error("many queues have a load of their own");
+    case "sqs":
+      throw new Error(`"${work.kind}" has a load of its own`);
   }
 }
 

@@ -38,7 +38,7 @@ const { values: flags } = parseArgs({
 
 if (flags.help) {
   console.log(
-    "npm run bench -- [--workloads W1,W1b,W2,W3,W4,W5,W6] [--peers nats,rabbitmq,…|none]\n" +
+    "npm run bench -- [--workloads W1,W1b,W2,W3,W4,W5,W6,W7,W7b,W7c,W7d] [--peers nats,rabbitmq,…|none]\n" +
       "                 [--runs 5] [--seconds 10] [--warm-up 3] [--growth 0,100000,1000000,10000000]\n" +
       "                 [--json FILE] [--docs] [--profile FOLDER]\n\n" +
       "--profile leaves a CPU profile of each KQueuey node and what its threads, its garbage collections and\n" +

@@ -1,6 +1,8 @@
 /** The workloads, by the names of docs/benchmarks.md, and which systems take part in each. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Figures, Work } from "./assignment.ts";
-import { kqueuey } from "./systems/kqueuey.ts";
+import { kqueuey, kqueueyWith } from "./systems/kqueuey.ts";
 import { natsSystems } from "./systems/nats.ts";
 import { rabbitmq } from "./systems/rabbitmq.ts";
 import { singleSystems } from "./systems/single.ts";
@@ -82,7 +84,52 @@ export function workloads(): readonly Workload[] {
         work: ({ seconds }) => ({ kind: "queues", seconds, queues }),
       }),
     ),
+    sqsCalls("W7", "raw", false),
+    sqsCalls("W7b", "raw", true),
+    sqsCalls("W7c", "sdk", false),
+    sqsCalls("W7d", "sdk", true),
   ];
+}
+
+const SQS_CALLERS = 64;
+/** Ten messages each: as many as may be in flight in the service's profile, and some room. */
+const SQS_CALLS = 10_000;
+const SQS_BODY_BYTES = 128;
+
+/** The SQS API on the leader, by bare HTTP or by the SDK, with signatures checked or not. */
+function sqsCalls(name: string, generator: "raw" | "sdk", signed: boolean): Workload {
+  const how = generator === "raw" ? "bare HTTP" : "@aws-sdk/client-sqs";
+  const credentials = { accessKeyId: "BENCH", secretAccessKey: "secret" };
+  const server = kqueueyWith((folder) => {
+    if (!signed) return [];
+    const file = join(folder, "access-keys.yaml");
+    writeFileSync(file, `${credentials.accessKeyId}: ${credentials.secretAccessKey}\n`);
+    return ["--auth", "keys", "--access-keys-file", file];
+  });
+  return {
+    name,
+    title: `SQS, ${SQS_CALLERS} callers, ${how}, signatures ${signed ? "checked" : "not checked"}`,
+    bodyBytes: SQS_BODY_BYTES,
+    takes: ownOnly,
+    figure: "sendBatchLeaderCpuMicros",
+    unit: "µs a call",
+    moreIsBetter: false,
+    swept: false,
+    run: (_system, tuning) =>
+      runTrial({
+        system: server,
+        tuning,
+        bodyBytes: SQS_BODY_BYTES,
+        warmUpSeconds: 0,
+        work: {
+          kind: "sqs",
+          callers: SQS_CALLERS,
+          calls: SQS_CALLS,
+          generator,
+          ...(signed ? { credentials } : {}),
+        },
+      }),
+  };
 }
 
 const everybody = (): boolean => true;

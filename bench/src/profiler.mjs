@@ -63,7 +63,10 @@ function countWrites() {
     write(fd, buffer, ...rest);
   };
   fs.writev = (fd, chunks, ...rest) => {
-    count(fd, chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0));
+    count(
+      fd,
+      chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0),
+    );
     writev(fd, chunks, ...rest);
   };
   return written;

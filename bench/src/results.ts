@@ -55,6 +55,8 @@ export function median(values: readonly number[]): number {
 }
 
 function unitOf(metric: string): string {
+  if (/CallsPerSecond$/.test(metric)) return "calls/s";
+  if (/CpuMicros$/.test(metric)) return "µs a call";
   if (/PerSecond|^perSecond/.test(metric)) return "messages/s";
   if (/CpuPerMillion/.test(metric)) return "CPU s per million";
   if (/MiB/.test(metric)) return "MiB";

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Assignment, Figures, Report, Work } from "./assignment.ts";
+import type { Assignment, Figures, Phase, Report, Work } from "./assignment.ts";
 import { type Running, reapAtExit, type System, type Tuning } from "./systems/system.ts";
 import { deviceBytesWritten, largestResidentMiB, type Usage, usageOf } from "./usage.ts";
 
@@ -67,14 +67,21 @@ export async function runLoad(
     let before: Sample | undefined;
     let cost: Figures = {};
     const sample = (): Sample => ({
+      first: usageOf(running.pids.slice(0, 1)),
       servers: usageOf(running.pids),
       load: usageOf([child.pid ?? 0]),
       diskBytes: deviceBytesWritten(running.folder),
     });
     child.on("message", (report: Report) => {
       if (report.kind === "begin") before = sample();
-      else if (report.kind === "end" && before !== undefined) cost = costOf(before, sample());
-      else if (report.kind === "steady") void running.killLeader(assignment.queue);
+      else if (report.kind === "end" && before !== undefined) {
+        const { phase } = report;
+        const after = sample();
+        cost =
+          phase === undefined
+            ? costOf(before, after)
+            : { ...cost, ...costByCall(phase, before, after) };
+      } else if (report.kind === "steady") void running.killLeader(assignment.queue);
       else if (report.kind === "done") {
         const residentMiB = largestResidentMiB(running.pids);
         const { replicas } = running.reach;
@@ -88,10 +95,24 @@ export async function runLoad(
   });
 }
 
+/** What was used until a moment. */
 interface Sample {
+  /** By the server at the first address, which answers when the load has but one. */
+  readonly first: Usage;
   readonly servers: Usage;
   readonly load: Usage;
   readonly diskBytes: number;
+}
+
+function costByCall(phase: Phase, before: Sample, after: Sample): Figures {
+  const { name, calls } = phase;
+  const micros = (of: "first" | "servers" | "load"): number =>
+    ((after[of].cpuSeconds - before[of].cpuSeconds) / calls) * 1e6;
+  return {
+    [`${name}LeaderCpuMicros`]: micros("first"),
+    [`${name}ServersCpuMicros`]: micros("servers"),
+    [`${name}DriverCpuMicros`]: micros("load"),
+  };
 }
 
 function costOf(before: Sample, after: Sample): Figures {

@@ -7,7 +7,7 @@ import type { Running, System } from "./system.ts";
 const PROFILER = new URL("../profiler.mjs", import.meta.url).href;
 const MONITOR = new URL("../loop-monitor.mjs", import.meta.url).href;
 
-export const kqueuey: System = {
+const BASE: Omit<System, "start"> = {
   name: "kqueuey",
   variant: "3 nodes, synced on a majority",
   tunings: [
@@ -15,31 +15,42 @@ export const kqueuey: System = {
     { batch: 500, senders: 8, receivers: 8 },
   ],
   missing: () => undefined,
-  start: async () => {
-    const cluster = await layOut({
-      flags: ["--wal-segment-bytes", "64MiB"],
-      env: (folder) => ({
-        NODE_OPTIONS: `--import ${MONITOR} --import ${PROFILER}`,
-        LOOP_MONITOR_FOLDER: folder,
-      }),
-    });
-    try {
-      cluster.startAll();
-      await cluster.leader();
-    } catch (error) {
-      console.error(cluster.logs());
-      await cluster.stop();
-      throw error;
-    }
-    return running(cluster);
-  },
 };
 
-function running(cluster: Cluster): Running {
+export const kqueuey: System = kqueueyWith(() => []);
+
+/** With further flags; `folder` is where the run keeps its files. */
+export function kqueueyWith(flags: (folder: string) => readonly string[]): System {
+  return { ...BASE, start: (folder) => start(flags(folder)) };
+}
+
+async function start(flags: readonly string[]): Promise<Running> {
+  const cluster = await layOut({
+    flags: ["--wal-segment-bytes", "64MiB", ...flags],
+    env: (folder) => ({
+      NODE_OPTIONS: `--import ${MONITOR} --import ${PROFILER}`,
+      LOOP_MONITOR_FOLDER: folder,
+    }),
+  });
+  try {
+    cluster.startAll();
+    return running(cluster, await cluster.leader());
+  } catch (error) {
+    console.error(cluster.logs());
+    await cluster.stop();
+    throw error;
+  }
+}
+
+/** The leader of the start is the first of the addresses and of the processes. */
+function running(cluster: Cluster, leader: number): Running {
+  const ids = cluster.places.map(({ id }) => id);
+  const ordered = [leader, ...ids.filter((id) => id !== leader)];
+  const addresses = ordered.map((id) => cluster.url(id));
   return {
-    reach: { driver: "kqueuey", addresses: cluster.endpoints, replicas: 3 },
+    reach: { driver: "kqueuey", addresses, replicas: 3 },
     get pids() {
-      return cluster.places.map(({ id }) => cluster.program(id).pid);
+      return ordered.map((id) => cluster.program(id).pid);
     },
     folder: cluster.folder,
     killLeader: async () => {
