@@ -16,7 +16,13 @@ import {
   encodeMembership,
   encodeMembershipAt,
 } from "@kqueuey/raft";
-import { controlFrame, decodeFrame, raftFrame } from "../../../packages/replica/src/wire/frame.ts";
+import {
+  controlFrame,
+  decodeFrame,
+  type OutgoingPacket,
+  type RaftPacket,
+  raftFrame,
+} from "../../../packages/replica/src/wire/frame.ts";
 import { decodeGroupMeta, encodeGroupMeta } from "../../../packages/replica/src/wire/group-meta.ts";
 import {
   decodeRaftMessage,
@@ -56,9 +62,9 @@ function codec<T>(
 
 const CODECS: readonly Codec[] = [
   codec("frame", decodeFrame, (frame) =>
-    joined(frame.kind === "raft" ? raftFrame(frame.packets) : controlFrame(frame)),
+    joined(frame.kind === "raft" ? raftFrame(frame.packets.map(outgoing)) : controlFrame(frame)),
   ),
-  codec("raft message", decodeRaftMessage, encodeRaftMessage),
+  codec("raft message", decodeRaftMessage, (message) => joined(encodeRaftMessage(message))),
   codec("request", decodeRequest, encodeRequest),
   codec("reply", (bytes) => decodeReply(new ByteReader(bytes)), encodeReply),
   codec("snapshot message", decodeSnapshotMessage, encodeSnapshotMessage),
@@ -75,6 +81,10 @@ export const peerFrames: Target = {
   open: () => ({ samples: samples(), run }),
 };
 
+function outgoing(packet: RaftPacket): OutgoingPacket {
+  return { ...packet, message: [packet.message] };
+}
+
 function run(input: Uint8Array): void {
   for (const { what, decode, again } of CODECS) {
     const bytes = again(input);
@@ -85,7 +95,7 @@ function run(input: Uint8Array): void {
 }
 
 function samples(): readonly Uint8Array[] {
-  const messages = raftMessages().map(encodeRaftMessage);
+  const messages = raftMessages().map((message) => joined(encodeRaftMessage(message)));
   const requests = engineRequests().map(encodeRequest);
   const replies = engineReplies().map(encodeReply);
   const membership = bootstrapMembership([nodeId(1), nodeId(2), nodeId(3)]);
@@ -125,8 +135,8 @@ function frames(
   }));
   const applied = { term: term(7), applied: index };
   return [
-    ...packets.map((packet) => raftFrame([packet])),
-    raftFrame(packets),
+    ...packets.map((packet) => raftFrame([outgoing(packet)])),
+    raftFrame(packets.map(outgoing)),
     ...requests.map((request) =>
       controlFrame({ kind: "request", serial: 1, group, waitMs: 5, request }),
     ),

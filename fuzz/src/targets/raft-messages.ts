@@ -80,6 +80,6 @@ function leaderStory(): readonly Uint8Array[] {
 }
 
 function step(timeSteps: number, doing: number, message: RaftMessage | undefined): Uint8Array {
-  const bytes = message === undefined ? new Uint8Array(0) : encodeRaftMessage(message);
+  const bytes = joined(message === undefined ? [] : encodeRaftMessage(message));
   return joined([Uint8Array.of(timeSteps, doing), numberBytes(bytes.length, 2, "little"), bytes]);
 }

@@ -25,6 +25,11 @@ export class ByteWriter {
     return this.#length;
   }
 
+  /** Bytes that fit before the buffer grows. */
+  get capacity(): number {
+    return this.#bytes.length;
+  }
+
   /** Makes room for `more` bytes; doubles, so that appending stays linear. */
   reserve(more: number): void {
     const needed = this.#length + more;

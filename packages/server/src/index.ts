@@ -14,6 +14,7 @@ export type {
   ServerConfig,
 } from "./config/spec.ts";
 export { CONFIG_FIELDS } from "./config/spec.ts";
+export { paceCollector } from "./node/collector.ts";
 export type { LogFields, Logger, LogOptions, RootLogger } from "./observe/log.ts";
 export { createLogger } from "./observe/log.ts";
 export type { RunningServer, StartOptions } from "./server.ts";

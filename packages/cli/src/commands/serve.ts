@@ -5,6 +5,7 @@ import {
   type ConfigField,
   createLogger,
   loadConfig,
+  paceCollector,
   printConfig,
   startServer,
 } from "@kqueuey/server";
@@ -65,6 +66,7 @@ async function serve(
     format: config.logFormat,
     fields: { node: config.nodeId },
   });
+  paceCollector();
   try {
     const server = await startServer({ config, logger });
     const told = whenAborted(context.signal);

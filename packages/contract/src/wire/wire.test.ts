@@ -80,6 +80,54 @@ describe("the writer", () => {
   });
 });
 
+describe("frames of a writer", () => {
+  test("keep their bytes, whatever is written after them", () => {
+    const writer = new WireWriter();
+    const sizes = [10, 70_000, 20, 200_000, 16_000, 17_000, 1, 500_000, 30];
+    const frames = sizes.map((size, i) => {
+      writer.raw(bytesOf(i + 1));
+      writer.raw(new Uint8Array(size).fill(i + 1));
+      return writer.take();
+    });
+    frames.forEach((frame, i) => {
+      expect(frame).toEqual(new Uint8Array((sizes[i] ?? 0) + 1).fill(i + 1));
+    });
+  });
+
+  test("that are large are written into memory of ones that are out, when these are given back", () => {
+    const writer = new WireWriter();
+    const write = (size: number): Uint8Array => {
+      writer.raw(bytesOf(7));
+      writer.lengthField(1, size);
+      writer.raw(new Uint8Array(size));
+      return writer.take();
+    };
+    const [first, small, second] = [write(300_000), write(30), write(300_000)];
+    expect(second.buffer).not.toBe(first.buffer);
+    expect(small.buffer).not.toBe(first.buffer);
+    writer.giveBack(first);
+    writer.giveBack(small);
+    expect(write(40).buffer).toBe(small.buffer);
+    expect(write(250_000).buffer).toBe(first.buffer);
+    expect(write(250_000).buffer).not.toBe(first.buffer);
+    writer.giveBack(second);
+    expect(write(400_000).buffer).toBe(second.buffer);
+  });
+
+  test("that were not wanted leave nothing behind", () => {
+    const writer = new WireWriter();
+    writer.raw(new Uint8Array(300_000).fill(9));
+    writer.reset();
+    writer.raw(bytesOf(1, 2));
+    const frame = writer.take();
+    expect(frame).toEqual(bytesOf(1, 2));
+    writer.giveBack(frame);
+    writer.raw(bytesOf(3));
+    expect(writer.take()).toEqual(bytesOf(3));
+    expect(frame).toEqual(bytesOf(1, 2));
+  });
+});
+
 describe("the reader refuses as MALFORMED_REQUEST", () => {
   const skipAll = (bytes: Uint8Array) => () => {
     const reader = new WireReader(bytes);

@@ -10,6 +10,10 @@ declare const TextEncoder: new () => {
 
 const encoder = new TextEncoder();
 const SLAB_BYTES = 65_536;
+/** A frame that may become larger gets memory of its own, which is used again once the frame is out. */
+const SHARED_SLAB_MAX: number = SLAB_BYTES / 4;
+/** Memory kept for large frames. */
+const SPARE_BYTES_MAX: number = 8 * 1024 * 1024;
 /** Below this many characters a loop over ASCII beats the encoder's call. */
 const ASCII_LOOP_MAX = 64;
 
@@ -23,17 +27,37 @@ export class WireWriter {
   #bytes: Uint8Array = new Uint8Array(SLAB_BYTES);
   #start = 0;
   #at = 0;
+  /** The slab of small frames while a large one is written, and where it is free. */
+  #slab: Uint8Array | undefined;
+  #slabAt = 0;
+  readonly #spare: Uint8Array[] = [];
+  #spareBytes = 0;
 
   /** Bytes written since the last `take`. */
   get length(): number {
     return this.#at - this.#start;
   }
 
-  /** What was written, to be handed to a socket: the writer does not touch it again. */
+  /** What was written, to be handed to a socket: the writer does not touch it again, unless it is given back. */
   take(): Uint8Array {
     const taken = this.#bytes.subarray(this.#start, this.#at);
     this.#start = this.#at;
+    if (this.#slab !== undefined) {
+      this.#bytes = this.#slab;
+      this.#start = this.#slabAt;
+      this.#at = this.#slabAt;
+      this.#slab = undefined;
+    }
     return taken;
+  }
+
+  /** A frame of `take` that nobody reads any more: a large one's memory is used for later ones. */
+  giveBack(frame: Uint8Array): void {
+    const bytes = frame.buffer.byteLength;
+    if (frame.byteOffset > 0 || bytes <= SLAB_BYTES || bytes + this.#spareBytes > SPARE_BYTES_MAX)
+      return;
+    this.#spare.push(new Uint8Array(frame.buffer));
+    this.#spareBytes += bytes;
   }
 
   /** Forgets what was written since the last `take`. */
@@ -45,11 +69,25 @@ export class WireWriter {
   reserve(more: number): void {
     if (this.#at + more <= this.#bytes.length) return;
     const length = this.#at - this.#start;
-    const grown = new Uint8Array(Math.max(SLAB_BYTES, (length + more) * 2));
+    const needed = length + more;
+    const large = needed > SHARED_SLAB_MAX;
+    const grown = large ? this.#memoryFor(needed) : new Uint8Array(SLAB_BYTES);
     grown.set(this.#bytes.subarray(this.#start, this.#at));
+    if (large && this.#slab === undefined) {
+      this.#slab = this.#bytes;
+      this.#slabAt = this.#start;
+    } else if (large) this.giveBack(this.#bytes);
     this.#bytes = grown;
     this.#start = 0;
     this.#at = length;
+  }
+
+  #memoryFor(bytes: number): Uint8Array {
+    const found = this.#spare.findIndex((spare) => spare.length >= bytes);
+    const [spare] = found < 0 ? [] : this.#spare.splice(found, 1);
+    if (spare === undefined) return new Uint8Array(powerOfTwo(bytes));
+    this.#spareBytes -= spare.length;
+    return spare;
   }
 
   u8(value: number): void {
@@ -216,6 +254,13 @@ export class WireWriter {
     this.reserve(length * 3);
     this.#at += encoder.encodeInto(text, this.#bytes.subarray(this.#at)).written;
   }
+}
+
+/** The least power of two above the slab's size that is not below `bytes`. */
+function powerOfTwo(bytes: number): number {
+  let size = SLAB_BYTES * 2;
+  while (size < bytes) size *= 2;
+  return size;
 }
 
 /** Bytes of a varint for 0 … 2^35 - 1. */

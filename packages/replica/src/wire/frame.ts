@@ -25,6 +25,11 @@ export interface RaftPacket {
   readonly message: Uint8Array;
 }
 
+/** A packet that is to be sent: its message in chunks. */
+export interface OutgoingPacket extends Omit<RaftPacket, "message"> {
+  readonly message: readonly Uint8Array[];
+}
+
 /** What a directory holds: `fresh` nothing, `new` a cluster that never voted, `member` more than that. */
 export type DirectoryState = "fresh" | "new" | "member";
 
@@ -80,8 +85,8 @@ const STATES: readonly DirectoryState[] = ["fresh", "new", "member"];
 /** Heads are small; a writer of one frame's head is copied out of this one. */
 const head = new ByteWriter(64);
 
-/** One Raft message as the chunks of a frame: the message's bytes are not copied. */
-export function raftFrame(packets: readonly RaftPacket[]): Uint8Array[] {
+/** Raft messages as the chunks of a frame: the messages' bytes are not copied. */
+export function raftFrame(packets: readonly OutgoingPacket[]): Uint8Array[] {
   const chunks: Uint8Array[] = [];
   head.truncate(0);
   head.u8(RAFT);
@@ -89,8 +94,10 @@ export function raftFrame(packets: readonly RaftPacket[]): Uint8Array[] {
     head.u16(packet.group);
     head.u8(packet.clusterTime === undefined ? 0 : FROM_LEADER);
     head.u48(packet.clusterTime ?? 0);
-    head.u32(packet.message.length);
-    chunks.push(head.take(), packet.message);
+    let length = 0;
+    for (const chunk of packet.message) length += chunk.length;
+    head.u32(length);
+    chunks.push(head.take(), ...packet.message);
   }
   return chunks;
 }

@@ -73,14 +73,33 @@ function randomMessages(random: Prng): RaftMessage[] {
   ];
 }
 
+function bytesOf(message: RaftMessage): Uint8Array {
+  return Uint8Array.from(Buffer.concat(encodeRaftMessage(message)));
+}
+
 describe("Raft messages as bytes", () => {
   test("every kind comes back as it was", () => {
     const random = new Prng(1);
     for (let round = 0; round < 300; round++) {
       for (const message of randomMessages(random)) {
-        expect(decodeRaftMessage(encodeRaftMessage(message))).toEqual(message);
+        expect(decodeRaftMessage(bytesOf(message))).toEqual(message);
       }
     }
+  });
+
+  test("large data is sent from where it is, between what is not", () => {
+    const sizes = [10, 5_000, 4_096, 0, 4_095, 70_000, 3];
+    const entries = sizes.map((size, i): Entry => {
+      const data = new Uint8Array(size).fill(i + 1);
+      return { term: term(3), index: logIndex(8 + i), kind: "commands", data };
+    });
+    const head = { from: nodeId(1), to: nodeId(2), term: term(3) };
+    const position = { prevIndex: logIndex(7), prevTerm: term(2), commit: logIndex(6) };
+    const message: RaftMessage = { kind: "append-request", ...head, ...position, entries };
+    expect(decodeRaftMessage(bytesOf(message))).toEqual(message);
+    const chunks = encodeRaftMessage(message);
+    const shared = entries.map(({ data }) => data).filter((data) => chunks.includes(data));
+    expect(shared.map((data) => data.length)).toEqual([5_000, 4_096, 70_000]);
   });
 
   test("the layout of version 1 does not change", () => {
@@ -102,15 +121,15 @@ describe("Raft messages as bytes", () => {
       match: logIndex(8),
       identity,
     };
-    expect(toHex(encodeRaftMessage(append))).toBe("0501000200ac02070206010103" + "02aabb");
-    expect(toHex(encodeRaftMessage(accepted))).toBe("0601000200ac020801c80105");
+    expect(toHex(bytesOf(append))).toBe("0501000200ac02070206010103" + "02aabb");
+    expect(toHex(bytesOf(accepted))).toBe("0601000200ac020801c80105");
   });
 
   test("cut, lengthened or garbled bytes give undefined or a message, and never throw", () => {
     const random = new Prng(2);
     for (let round = 0; round < 200; round++) {
       for (const message of randomMessages(random)) {
-        const bytes = encodeRaftMessage(message);
+        const bytes = bytesOf(message);
         for (let cut = 0; cut < Math.min(bytes.length, 40); cut++) {
           expect(decodeRaftMessage(bytes.subarray(0, cut))).toBeUndefined();
         }

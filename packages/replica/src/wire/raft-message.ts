@@ -57,19 +57,27 @@ const TAGS: Readonly<Record<RaftMessageKind, number>> = {
 
 const HEAD_BYTES = 80;
 const ENTRY_HEAD_BYTES = 17;
+/** Entry data from this size on is sent from where it is; a chunk more costs about what copying this much does. */
+const SHARED_DATA_BYTES = 4_096;
 const INCARNATION_MAX = 0xffff_ffff;
 /** No index of a real log comes near; keeps sums of what peers say exact. */
 const INDEX_MAX = 2 ** 52;
 
-/** The bytes of `message`, a buffer of their own: entry data is copied into it, once. */
-export function encodeRaftMessage(message: RaftMessage): Uint8Array {
-  const writer = new ByteWriter(HEAD_BYTES + bodyBytes(message));
+/** The bytes of `message` as chunks, one after another. Large data of entries is shared, not copied. */
+export function encodeRaftMessage(message: RaftMessage): Uint8Array[] {
+  const chunks: Uint8Array[] = [];
+  // Large enough for all that is copied: chunks are cut from it while it is written, so it must not move.
+  const writer = new ByteWriter(HEAD_BYTES + copiedBytes(message));
   writer.u8(TAGS[message.kind]);
   writer.u16(message.from);
   writer.u16(message.to);
   writer.varint(message.term);
-  writeBody(writer, message);
-  return writer.view();
+  if (message.kind === "append-request") writeAppend(writer, message, chunks);
+  else {
+    writeBody(writer, message);
+    chunks.push(writer.view());
+  }
+  return chunks;
 }
 
 /**
@@ -92,14 +100,16 @@ interface Head {
   readonly term: Term;
 }
 
-function bodyBytes(message: RaftMessage): number {
+function copiedBytes(message: RaftMessage): number {
   if (message.kind !== "append-request") return 0;
   let bytes = 0;
-  for (const entry of message.entries) bytes += ENTRY_HEAD_BYTES + entry.data.length;
+  for (const { data } of message.entries) {
+    bytes += ENTRY_HEAD_BYTES + (data.length < SHARED_DATA_BYTES ? data.length : 0);
+  }
   return bytes;
 }
 
-function writeBody(writer: ByteWriter, message: RaftMessage): void {
+function writeBody(writer: ByteWriter, message: Exclude<RaftMessage, AppendRequest>): void {
   switch (message.kind) {
     case "pre-vote-request":
       writePosition(writer, message.lastIndex, message.lastTerm);
@@ -114,9 +124,6 @@ function writeBody(writer: ByteWriter, message: RaftMessage): void {
     case "vote-response":
       writer.u8(message.granted ? 1 : 0);
       writeIdentity(writer, message.identity);
-      return;
-    case "append-request":
-      writeAppend(writer, message);
       return;
     case "append-accepted":
       writer.varint(message.match);
@@ -156,15 +163,23 @@ function writeIdentity(writer: ByteWriter, identity: Identity): void {
   writer.varint(identity.bootLastIndex);
 }
 
-function writeAppend(writer: ByteWriter, message: AppendRequest): void {
+function writeAppend(writer: ByteWriter, message: AppendRequest, chunks: Uint8Array[]): void {
+  let cut = 0;
   writePosition(writer, message.prevIndex, message.prevTerm);
   writer.varint(message.commit);
   writer.varint(message.entries.length);
   for (const entry of message.entries) {
     writer.u8(ENTRY_KIND_CODES[entry.kind]);
     writer.varint(entry.term);
-    writer.blob(entry.data);
+    writer.varint(entry.data.length);
+    if (entry.data.length < SHARED_DATA_BYTES) {
+      writer.raw(entry.data);
+      continue;
+    }
+    chunks.push(writer.view(cut), entry.data);
+    cut = writer.length;
   }
+  if (writer.length > cut) chunks.push(writer.view(cut));
 }
 
 function readBody(reader: ByteReader, tag: number, head: Head): RaftMessage | undefined {

@@ -201,7 +201,8 @@ describe("what nodes say to each other", () => {
             clusterTime: time === null ? undefined : clusterTime(time),
             message: new Uint8Array(message),
           }));
-          expect(decodeFrame(join(raftFrame(packets)))).toEqual({ kind: "raft", packets });
+          const outgoing = packets.map((packet) => ({ ...packet, message: [packet.message] }));
+          expect(decodeFrame(join(raftFrame(outgoing)))).toEqual({ kind: "raft", packets });
         },
       ),
     );

@@ -46,6 +46,7 @@ import type {
 } from "../broker.ts";
 import { unpackBodies } from "../broker.ts";
 import { callEngine, refusalError, unexpected } from "./calls.ts";
+import { CommandWriters } from "./command-writers.ts";
 import { makeDelivery } from "./delivery.ts";
 import { CATALOGUE, Directory, type QueuePlace } from "./directory.ts";
 import { QueueAdmin } from "./queue-admin.ts";
@@ -72,6 +73,7 @@ export class EngineBroker implements Broker {
   readonly #directory: Directory;
   readonly #admin: QueueAdmin;
   readonly #ids = new RequestIds();
+  readonly #writers = new CommandWriters();
   #secret: { readonly bytes: Uint8Array; readonly receipts: Receipts } | undefined;
 
   constructor(engine: NodeEngine, options: EngineBrokerOptions) {
@@ -178,9 +180,10 @@ export class EngineBroker implements Broker {
         sentAtMs: this.#options.wallMs(),
         sender: context.principal,
       };
-      const writer = new ByteWriter(64 + bodies.bytes.length + lengths.length * 64);
+      const writer = this.#writers.take(64 + bodies.bytes.length + lengths.length * 64);
       encodePackedSend(writer, command, this.#options.crc32);
-      const outcome = await this.#command(context, place, { queue, command: writer.view() });
+      const sending = this.#command(context, place, { queue, command: writer.view() });
+      const outcome = await sending.finally(() => this.#writers.giveBack(writer));
       if (outcome.kind !== "sent") throw new KQueueyError("INTERNAL", "send went wrong");
       const { firstSequence, count, queueId } = outcome;
       const run = { first: firstSequence, count };

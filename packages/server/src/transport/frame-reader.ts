@@ -1,5 +1,8 @@
 import { assert } from "@kqueuey/base";
 
+/** From this size on filling memory with zeroes costs more than asking for it without. */
+const UNINITIALIZED_MIN = 1_024;
+
 /**
  * Cuts a byte stream into frames with a u32 little-endian length before each. Every frame gets memory
  * of its own, exactly its size: nothing keeps a slice of a socket chunk.
@@ -29,7 +32,7 @@ export class FrameReader {
         const length = a + b * 0x100 + c * 0x1_0000 + d * 0x100_0000;
         this.#lengthFilled = 0;
         if (length === 0 || length > this.#frameBytesMax) return false;
-        this.#frame = new Uint8Array(length);
+        this.#frame = uninitialized(length);
         this.#filled = 0;
       } else {
         const take = Math.min(chunk.length - at, this.#frame.length - this.#filled);
@@ -45,4 +48,10 @@ export class FrameReader {
     }
     return true;
   }
+}
+
+/** Memory that is written to before anybody reads it; small pieces are cheaper from the engine's own heap. */
+function uninitialized(length: number): Uint8Array {
+  if (length < UNINITIALIZED_MIN) return new Uint8Array(length);
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 }

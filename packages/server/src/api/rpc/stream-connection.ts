@@ -78,6 +78,8 @@ const CLOSE = {
   policy: 1008,
 } as const;
 
+type SendDone = (error?: Error | null) => void;
+
 interface Call {
   readonly bytes: number;
   /** Ends this call alone; undefined for calls that never wait long. */
@@ -310,7 +312,7 @@ export class StreamConnection {
         return;
       }
     }
-    const done = (error?: Error | null): void => {
+    const done: SendDone = (error) => {
       if (error === undefined || error === null) delivery.written();
       else delivery.undelivered();
     };
@@ -322,7 +324,7 @@ export class StreamConnection {
     }
   }
 
-  #respond(header: FrameHeader, answer: StreamAnswer, done?: (error?: Error | null) => void): void {
+  #respond(header: FrameHeader, answer: StreamAnswer, done?: SendDone): void {
     const { node } = this.#context;
     const leaderUrl = node.leaderUrl();
     // The hint spares the next call a hop; a client that is at the leader needs none.
@@ -359,11 +361,7 @@ export class StreamConnection {
     this.onClose();
   }
 
-  #send(
-    header: FrameHeader,
-    encode: (writer: WireWriter) => void,
-    done?: (error?: Error | null) => void,
-  ): void {
+  #send(header: FrameHeader, encode: (writer: WireWriter) => void, done?: SendDone): void {
     const { writer } = this.#context;
     try {
       beginFrame(writer, header);
@@ -372,7 +370,11 @@ export class StreamConnection {
       writer.reset();
       throw error;
     }
-    this.#socket.send(writer.take(), done);
+    const bytes = writer.take();
+    this.#socket.send(
+      bytes,
+      bytes.length < LARGE_FRAME_BYTES ? done : reusing(writer, bytes, done),
+    );
     this.#regulate();
   }
 
@@ -388,6 +390,17 @@ export class StreamConnection {
     if (shouldPause) this.#socket.pause();
     else this.#socket.resume();
   }
+}
+
+/** Frames from this size on have memory of their own, which is worth using again. */
+const LARGE_FRAME_BYTES = 16 * 1024;
+
+/** Only what was written is surely read by nobody any more. */
+function reusing(writer: WireWriter, bytes: Uint8Array, done: SendDone | undefined): SendDone {
+  return (error) => {
+    if (error === undefined || error === null) writer.giveBack(bytes);
+    done?.(error);
+  };
 }
 
 const INTERNAL = new KQueueyError("INTERNAL", "an internal fault; the node's log has it");
