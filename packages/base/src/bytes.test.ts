@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ByteReader, ByteWriter } from "./bytes.ts";
+import { ByteReader, ByteWriter, equalBytes } from "./bytes.ts";
 
 describe("text", () => {
   it("comes back as it went in, short or long, ASCII or not", () => {
@@ -56,5 +56,23 @@ describe("integers of 48 and 53 bits", () => {
     const bytes = [...writer.view()];
     expect(bytes.reduceRight((sum, byte) => sum * 256 + byte, 0)).toBe(value);
     expect([bytes.length, new ByteReader(writer.view()).u53()]).toEqual([8, value]);
+  });
+});
+
+describe("equalBytes", () => {
+  it("sees one different byte at any place, in short and in long ones, wherever they begin", () => {
+    for (const length of [0, 1, 63, 64, 65, 66, 67, 200]) {
+      const one = Uint8Array.from({ length }, (_, i) => i * 7);
+      const other = new Uint8Array(length + 3);
+      other.set(one, 3);
+      const same = other.subarray(3);
+      expect(equalBytes(one, same)).toBe(true);
+      expect(equalBytes(one, other.subarray(2))).toBe(false);
+      for (let at = 0; at < length; at++) {
+        same[at] = (same[at] ?? 0) ^ 0x80;
+        expect(equalBytes(one, same)).toBe(false);
+        same[at] = (same[at] ?? 0) ^ 0x80;
+      }
+    }
   });
 });

@@ -12,12 +12,17 @@ const SHORT_TEXT = 64;
 /** Appends to one growing buffer, which it may share with nobody until `take()` or `view()`. */
 export class ByteWriter {
   #bytes: Uint8Array;
-  #view: DataView;
+  /** Made when it is first needed: most records are of bytes and varints. */
+  #lazyView: DataView | undefined;
   #length = 0;
 
   constructor(initialBytes = 256) {
     this.#bytes = new Uint8Array(initialBytes);
-    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  get #view(): DataView {
+    this.#lazyView ??= new DataView(this.#bytes.buffer);
+    return this.#lazyView;
   }
 
   /** Bytes written so far. */
@@ -39,7 +44,7 @@ export class ByteWriter {
     const grown = new Uint8Array(capacity);
     grown.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = grown;
-    this.#view = new DataView(grown.buffer);
+    this.#lazyView = undefined;
   }
 
   u8(value: number): void {
@@ -50,7 +55,8 @@ export class ByteWriter {
 
   u16(value: number): void {
     this.reserve(2);
-    this.#view.setUint16(this.#length, value, true);
+    this.#bytes[this.#length] = value;
+    this.#bytes[this.#length + 1] = value >>> 8;
     this.#length += 2;
   }
 
@@ -158,7 +164,6 @@ export class ByteWriter {
 /** Walks over bytes that may be anything. After an overrun every read gives 0 and `ok` is false. */
 export class ByteReader {
   readonly bytes: Uint8Array;
-  readonly #view: DataView;
   readonly #end: number;
   #position: number;
   #ok = true;
@@ -167,7 +172,6 @@ export class ByteReader {
   constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
     assert(start >= 0 && start <= end && end <= bytes.length, "reader range");
     this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#position = start;
     this.#end = end;
   }
@@ -203,34 +207,34 @@ export class ByteReader {
 
   u8(): number {
     const at = this.#advance(1);
-    return at < 0 ? 0 : this.#view.getUint8(at);
+    return at < 0 ? 0 : byteAt(this.bytes, at);
   }
 
   u16(): number {
     const at = this.#advance(2);
-    return at < 0 ? 0 : this.#view.getUint16(at, true);
+    return at < 0 ? 0 : u16At(this.bytes, at);
   }
 
   u32(): number {
     const at = this.#advance(4);
-    return at < 0 ? 0 : this.#view.getUint32(at, true);
+    return at < 0 ? 0 : u32At(this.bytes, at);
   }
 
   u48(): number {
     const at = this.#advance(6);
     if (at < 0) return 0;
-    return this.#view.getUint32(at, true) + this.#view.getUint16(at + 4, true) * 0x1_0000_0000;
+    return u32At(this.bytes, at) + u16At(this.bytes, at + 4) * 0x1_0000_0000;
   }
 
   u53(): number {
     const at = this.#advance(8);
     if (at < 0) return 0;
-    const high = this.#view.getUint32(at + 4, true);
+    const high = u32At(this.bytes, at + 4);
     if (high >= 0x20_0000) {
       this.fail();
       return 0;
     }
-    return this.#view.getUint32(at, true) + high * 0x1_0000_0000;
+    return u32At(this.bytes, at) + high * 0x1_0000_0000;
   }
 
   varint(): number {
@@ -279,10 +283,33 @@ export class ByteReader {
 
 const EMPTY: Uint8Array = new Uint8Array(0);
 
+// Byte by byte: a `DataView` for each of the many small records costs more than it saves.
+
+function byteAt(bytes: Uint8Array, at: number): number {
+  return bytes[at] ?? 0;
+}
+
+function u16At(bytes: Uint8Array, at: number): number {
+  return byteAt(bytes, at) | (byteAt(bytes, at + 1) << 8);
+}
+
+function u32At(bytes: Uint8Array, at: number): number {
+  return (u16At(bytes, at) | (u16At(bytes, at + 2) << 16)) >>> 0;
+}
+
+/** From here on, comparing four bytes at a time pays for the two views. */
+const LONG_BYTES = 64;
+
 /** True when both hold the same bytes. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  let at = 0;
+  if (a.length >= LONG_BYTES) {
+    const one = new DataView(a.buffer, a.byteOffset, a.byteLength);
+    const other = new DataView(b.buffer, b.byteOffset, b.byteLength);
+    for (; at + 4 <= a.length; at += 4) if (one.getInt32(at) !== other.getInt32(at)) return false;
+  }
+  for (; at < a.length; at++) if (a[at] !== b[at]) return false;
   return true;
 }
 

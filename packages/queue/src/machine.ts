@@ -240,10 +240,20 @@ export class QueueMachine {
   describe(queueId: QueueId): QueueView | undefined {
     const queue = this.#core.queues.get(queueId);
     if (queue === undefined) return undefined;
-    const { id, name, placement, attributes, extra, tags, createdAtMs, modifiedAtMs } = queue;
-    const { available, inFlight, delayed, outbox } = queue;
-    const record = { id, name, placement, attributes, extra, tags, createdAtMs, modifiedAtMs };
-    return { ...record, available, inFlight, delayed, outbox };
+    return {
+      id: queue.id,
+      name: queue.name,
+      placement: queue.placement,
+      attributes: queue.attributes,
+      extra: queue.extra,
+      tags: queue.tags,
+      createdAtMs: queue.createdAtMs,
+      modifiedAtMs: queue.modifiedAtMs,
+      available: queue.available,
+      inFlight: queue.inFlight,
+      delayed: queue.delayed,
+      outbox: queue.outbox,
+    };
   }
 
   /** A queue's attributes, without a copy of the rest: for checks at every send. */
