@@ -69,11 +69,16 @@ export class SimCluster {
   readonly trace: string[] = [];
   readonly #options: ClusterOptions;
   readonly #observers: readonly Checker[];
+  /** Those of the observers that want to hear of steps, and of applied entries: most do not. */
+  readonly #steppers: readonly Checker[];
+  readonly #appliers: readonly Checker[];
   readonly #nodes = new Map<NodeId, SimNode>();
 
   constructor(options: ClusterOptions) {
     this.#options = options;
     this.#observers = options.observers ?? [];
+    this.#steppers = this.#observers.filter((each) => each.stepped !== undefined);
+    this.#appliers = this.#observers.filter((each) => each.applied !== undefined);
     this.random = new Prng(options.seed);
     this.network = new SimNetwork(this.world, this.random.fork().nextU32());
     if (options.network !== undefined) this.network.faults = options.network;
@@ -230,8 +235,8 @@ export class SimCluster {
   /** The node that leads in the highest term, if one does. */
   leader(): NodeId | undefined {
     let best: { readonly id: NodeId; readonly term: number } | undefined;
-    for (const id of this.ids) {
-      const role = this.replica(id)?.role;
+    for (const [id, node] of this.#nodes) {
+      const role = node.process?.engine.replica(GROUP)?.role;
       if (role?.role !== "leader" || (best !== undefined && best.term > role.term)) continue;
       best = { id, term: role.term };
     }
@@ -292,16 +297,16 @@ export class SimCluster {
       roleChanged: (_group, state) =>
         this.log(id, `${state.role} of term ${state.term}, leader ${state.leader}`),
       applied: (_group, entry, machine) => {
-        for (const observer of this.#observers) observer.applied?.(node, entry, machine);
+        for (const observer of this.#appliers) observer.applied?.(node, entry, machine);
       },
     };
   }
 
   #tellStepped(node: SimNode): void {
-    if (this.#observers.length === 0) return;
+    if (this.#steppers.length === 0) return;
     const view = viewOf(node);
     if (view === undefined) return;
-    for (const observer of this.#observers) observer.stepped?.(view, this.world.nowMs);
+    for (const observer of this.#steppers) observer.stepped?.(view, this.world.nowMs);
   }
 
   #died(node: SimNode, reason: string): void {

@@ -67,13 +67,22 @@ export class SimulatedFile {
       const page = Math.floor(at / PAGE_BYTES);
       const start = page * PAGE_BYTES;
       const upTo = Math.min(end, start + PAGE_BYTES);
-      const changed = new Uint8Array(PAGE_BYTES);
-      const before = this.#current.get(page);
-      if (before !== undefined) changed.set(before);
-      changed.set(bytes.subarray(at - position, upTo - position), at - start);
-      this.#set(page, changed);
+      const part = bytes.subarray(at - position, upTo - position);
+      this.#set(
+        page,
+        part.length === PAGE_BYTES ? part.slice() : this.#changed(page, part, at - start),
+      );
       at = upTo;
     }
+  }
+
+  /** The page with `part` at `offset` in it, as a page of its own. */
+  #changed(page: number, part: Uint8Array, offset: number): Uint8Array {
+    const changed = new Uint8Array(PAGE_BYTES);
+    const before = this.#current.get(page);
+    if (before !== undefined) changed.set(before);
+    changed.set(part, offset);
+    return changed;
   }
 
   /** Zeroes from the beginning up to `bytes`. */

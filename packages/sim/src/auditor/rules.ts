@@ -77,7 +77,14 @@ export class Rules {
   ): Message {
     const { id, body, bytes, entry, offset, enqueuedSecond, count, delayedUntil } = what;
     const message: Message = {
-      ...{ id, body, bytes, entry, offset, enqueuedSecond, count, delayedUntil },
+      id,
+      body,
+      bytes,
+      entry,
+      offset,
+      enqueuedSecond,
+      count,
+      delayedUntil,
       queue,
       sequence: queue.nextSequence,
       countOnArrival: count,

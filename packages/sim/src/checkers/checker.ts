@@ -50,6 +50,6 @@ export interface Checker {
   applied?(node: { readonly id: NodeId }, entry: Entry, machine: QueueMachine): void;
   /** The run is over. */
   ended?(end: RunEnd): void;
-  /** What was found broken so far. */
+  /** What was found broken so far: one list from beginning to end, which grows. */
   readonly violations: readonly Violation[];
 }

@@ -7,17 +7,20 @@ export class Watch implements Checker {
   readonly promise: string = "a finding is seen at its time";
   readonly violations: readonly Violation[] = [];
   readonly #checkers: readonly Checker[];
+  /** Each checker's findings: one list that grows, so that a look at every step costs little. */
+  readonly #lists: readonly (readonly Violation[])[];
   readonly #tell: (node: NodeView["id"], what: string) => void;
   #seen = 0;
 
   constructor(checkers: readonly Checker[], tell: (node: NodeView["id"], what: string) => void) {
     this.#checkers = checkers;
+    this.#lists = checkers.map((checker) => checker.violations);
     this.#tell = tell;
   }
 
   stepped(node: NodeView): void {
     let found = 0;
-    for (const checker of this.#checkers) found += checker.violations.length;
+    for (const list of this.#lists) found += list.length;
     if (found === this.#seen) return;
     this.#seen = found;
     for (const { name, violations } of this.#checkers) {
