@@ -189,6 +189,24 @@ export type ReceiptResult =
   | { readonly ok: true; readonly effective: false; readonly reason: "gone" | "stale" }
   | { readonly ok: false; readonly error: KQueueyError };
 
+/** A task that moves the messages of a queue, mostly dead letters, to others. */
+export interface MoveTask {
+  /** A UUID. */
+  readonly taskId: string;
+  readonly status: "running" | "completed" | "cancelled" | "failed";
+  /** A message that came from no queue, a queue that is gone, more time than tasks have; undefined: it did not fail. */
+  readonly failure: "no-source" | "queue-gone" | "too-long" | undefined;
+  /** Undefined: each message goes to the queue that it came from; or the queue is gone. */
+  readonly destination: string | undefined;
+  /** Undefined: as fast as tasks usually are. */
+  readonly messagesPerSecond: number | undefined;
+  readonly moved: number;
+  /** Messages that were available when it began. */
+  readonly toMove: number;
+  /** Wall clock, ms. */
+  readonly startedAtMs: number;
+}
+
 export interface NodeStatus {
   readonly id: number;
   readonly role: "leader" | "follower" | "candidate" | "learner" | "probation" | "unknown";
@@ -234,6 +252,23 @@ export interface Broker {
   ): Promise<void>;
   deleteQueue(context: CallContext, name: string): Promise<void>;
   purgeQueue(context: CallContext, name: string): Promise<void>;
+  /**
+   * Begins to move the messages that are in the queue now to `destination`, or each to the queue that it came from as
+   * a dead letter. TASK_RUNNING while another task does so.
+   */
+  startMoveTask(
+    context: CallContext,
+    queue: string,
+    options: { readonly destination?: string; readonly messagesPerSecond?: number },
+  ): Promise<{ readonly taskId: string }>;
+  /** The ten newest, newest first. */
+  listMoveTasks(context: CallContext, queue: string): Promise<readonly MoveTask[]>;
+  /** Ends a running task, TASK_NOT_FOUND when it is none; what it moved stays moved. */
+  cancelMoveTask(
+    context: CallContext,
+    queue: string,
+    taskId: string,
+  ): Promise<{ readonly moved: number }>;
   send(
     context: CallContext,
     queue: string,

@@ -35,6 +35,7 @@ import type {
   CallContext,
   ClusterStatus,
   Delivery,
+  MoveTask,
   NewMessage,
   PackedBodies,
   PackedSent,
@@ -49,6 +50,7 @@ import { callEngine, refusalError, unexpected } from "./calls.ts";
 import { CommandWriters } from "./command-writers.ts";
 import { makeDelivery } from "./delivery.ts";
 import { CATALOGUE, Directory, type QueuePlace } from "./directory.ts";
+import { MoveCalls } from "./move-calls.ts";
 import { QueueAdmin } from "./queue-admin.ts";
 import { Receipts } from "./receipts.ts";
 import { RequestIds } from "./request-ids.ts";
@@ -72,6 +74,7 @@ export class EngineBroker implements Broker {
   readonly #options: EngineBrokerOptions;
   readonly #directory: Directory;
   readonly #admin: QueueAdmin;
+  readonly #moves: MoveCalls;
   readonly #ids = new RequestIds();
   readonly #writers = new CommandWriters();
   #secret: { readonly bytes: Uint8Array; readonly receipts: Receipts } | undefined;
@@ -81,6 +84,7 @@ export class EngineBroker implements Broker {
     this.#options = options;
     this.#directory = new Directory(engine);
     this.#admin = new QueueAdmin(engine, this.#directory, this.#ids);
+    this.#moves = new MoveCalls(engine, this.#directory, this.#ids);
   }
 
   createQueue(
@@ -119,6 +123,26 @@ export class EngineBroker implements Broker {
 
   purgeQueue(context: CallContext, name: string): Promise<void> {
     return this.#admin.purge(context, name);
+  }
+
+  startMoveTask(
+    context: CallContext,
+    queue: string,
+    options: Parameters<Broker["startMoveTask"]>[2],
+  ): Promise<{ readonly taskId: string }> {
+    return this.#moves.start(context, queue, options);
+  }
+
+  listMoveTasks(context: CallContext, queue: string): Promise<readonly MoveTask[]> {
+    return this.#moves.list(context, queue);
+  }
+
+  cancelMoveTask(
+    context: CallContext,
+    queue: string,
+    taskId: string,
+  ): Promise<{ readonly moved: number }> {
+    return this.#moves.cancel(context, queue, taskId);
   }
 
   async send(

@@ -10,6 +10,7 @@ import type {
   CallContext,
   ClusterStatus,
   Delivery,
+  MoveTask,
   NewMessage,
   PackedBodies,
   QueueAttributeChanges,
@@ -21,6 +22,7 @@ import type {
   SendResult,
 } from "../broker.ts";
 import { unpackBodies } from "../broker.ts";
+import { MemoryMoveTasks } from "./memory-move-tasks.ts";
 import { type MemoryGrant, MemoryQueue, receivedMessageOf } from "./memory-queue.ts";
 import type { TimerClock } from "./timer-clock.ts";
 
@@ -51,6 +53,7 @@ export class MemoryBroker implements Broker {
   readonly #deletedAtMs = new Map<string, number>();
   readonly #sends = new Map<string, { readonly atMs: number; readonly results: SendResult[] }>();
   readonly #grants = new Map<string, { readonly atMs: number; readonly grants: MemoryGrant[] }>();
+  readonly #moves = new MemoryMoveTasks((name) => this.#queues.get(name));
   #waiters: Waiter[] = [];
   #nextQueueId = 1;
   #failure: KQueueyError | undefined;
@@ -161,6 +164,29 @@ export class MemoryBroker implements Broker {
   async purgeQueue(_context: CallContext, name: string): Promise<void> {
     this.#check();
     this.#queue(name).purge();
+  }
+
+  async startMoveTask(
+    _context: CallContext,
+    queue: string,
+    options: { readonly destination?: string; readonly messagesPerSecond?: number },
+  ): Promise<{ readonly taskId: string }> {
+    this.#check();
+    return this.#moves.start(this.#clock.nowMs(), this.#queue(queue), options);
+  }
+
+  async listMoveTasks(_context: CallContext, queue: string): Promise<readonly MoveTask[]> {
+    this.#check();
+    return this.#moves.list(this.#queue(queue));
+  }
+
+  async cancelMoveTask(
+    _context: CallContext,
+    queue: string,
+    taskId: string,
+  ): Promise<{ readonly moved: number }> {
+    this.#check();
+    return this.#moves.cancel(this.#queue(queue), taskId);
   }
 
   async send(
@@ -310,6 +336,7 @@ export class MemoryBroker implements Broker {
 
   #check(): void {
     if (this.#failure !== undefined) throw this.#failure;
+    this.#moves.advance(this.#clock.nowMs());
   }
 
   #queue(name: string): MemoryQueue {

@@ -113,6 +113,38 @@ export class MemoryQueue {
     });
   }
 
+  /** The oldest available message below `horizon`. */
+  firstAvailable(nowMs: number, horizon: number): MemoryMessage | undefined {
+    this.#expire(nowMs);
+    return this.#messages.find(
+      ({ hiddenBy, sequence }) => hiddenBy === "nothing" && sequence < horizon,
+    );
+  }
+
+  /** Gives a message away for good. */
+  give(message: MemoryMessage): void {
+    this.#remove(message);
+  }
+
+  /** Takes in a message that a task moved: as if it had just been sent, but for its id and its time of sending. */
+  acceptMoved(nowMs: number, message: MemoryMessage): void {
+    this.#sequence += 1;
+    this.#messages.push({
+      ...message,
+      sequence: this.#sequence,
+      deadLetterSource: undefined,
+      hiddenBy: "nothing",
+      visibleAtMs: nowMs,
+      firstReceivedAtMs: 0,
+      receiveCount: 0,
+      token: 0,
+    });
+  }
+
+  get nextSequence(): number {
+    return this.#sequence + 1;
+  }
+
   /** Leases what is available, redeliveries first; `bury` takes a message that was received too often. */
   receive(
     nowMs: number,

@@ -1,9 +1,16 @@
+import { KQueueyError } from "@kqueuey/contract";
 import type { SqsAction } from "./call.ts";
-import { SqsError } from "./errors.ts";
 import { readTaskHandle } from "./message-move-tasks.ts";
 
-/** CancelMessageMoveTask: there is none to cancel. */
-export const cancelMessageMoveTask: SqsAction = async (_call, input) => {
-  readTaskHandle(input);
-  throw new SqsError("ResourceNotFound", "Task does not exist.");
+/** CancelMessageMoveTask: ends a running task; what it moved stays moved. */
+export const cancelMessageMoveTask: SqsAction = async (call, input) => {
+  const { taskId, source } = readTaskHandle(input);
+  const { moved } = await call.broker.cancelMoveTask(call.context, source, taskId).catch(asTask);
+  return { output: { ApproximateNumberOfMessagesMoved: moved } };
 };
+
+/** The task of a queue that is gone is gone too. */
+function asTask(error: unknown): never {
+  if (!KQueueyError.is(error) || error.code !== "QUEUE_NOT_FOUND") throw error;
+  throw new KQueueyError("TASK_NOT_FOUND", "the queue of the task does not exist");
+}

@@ -1,10 +1,8 @@
-/** ListDeadLetterSourceQueues, and the message move tasks as far as they go. */
+/** ListDeadLetterSourceQueues. */
 import { beforeEach, describe, expect, test } from "vitest";
 import { errorOutput, QUEUES_URL, SqsCaller } from "../../testing/sqs-caller.ts";
 
 const INVALID = "com.amazon.coral.service#InvalidParameterValueException";
-const MISSING = "com.amazon.coral.service#MissingRequiredParameterException";
-const RESOURCE = "com.amazonaws.sqs#ResourceNotFoundException";
 const ARN = "arn:aws:sqs:us-east-1:000000000000";
 
 let sqs: SqsCaller;
@@ -76,114 +74,5 @@ describe("ListDeadLetterSourceQueues", () => {
     expect(await ask("ListDeadLetterSourceQueues", { QueueUrl: "nowhere" })).toMatchObject({
       __type: "com.amazonaws.sqs#QueueDoesNotExist",
     });
-  });
-});
-
-const BAD_ARN = (member: string): unknown =>
-  errorOutput(
-    INVALID,
-    `You must use this format to specify the ${member}: arn:<partition>:<service>:<region>:<account-id>:<resource-id>`,
-  );
-
-const NOT_THERE = (member: string): unknown =>
-  errorOutput(
-    RESOURCE,
-    `The resource that you specified for the ${member} parameter doesn't exist.`,
-  );
-
-describe("StartMessageMoveTask", () => {
-  const start = (input: Record<string, unknown>): Promise<unknown> =>
-    ask("StartMessageMoveTask", { SourceArn: `${ARN}:dead`, ...input });
-
-  test.each([undefined, 1, 500])(
-    "%j messages per second are fine; it is not there yet",
-    async (n) => {
-      await createSource("q");
-      const input = { DestinationArn: `${ARN}:q`, MaxNumberOfMessagesPerSecond: n };
-      expect(await start(input)).toMatchObject({
-        __type: "com.amazonaws.sqs#UnsupportedOperation",
-      });
-    },
-  );
-
-  test.each([0, 501, -1])("%i messages per second are not", async (n) => {
-    expect(await start({ MaxNumberOfMessagesPerSecond: n })).toEqual(
-      errorOutput(
-        INVALID,
-        `Value ${n} for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be between 1 and 500, if provided.`,
-      ),
-    );
-  });
-
-  test("the source must be given, be an ARN, be there, and be some queue's target", async () => {
-    expect(await start({ SourceArn: null })).toEqual(
-      errorOutput(MISSING, "The request must contain the parameter SourceArn."),
-    );
-    expect(await start({ SourceArn: "dead" })).toEqual(BAD_ARN("SourceArn"));
-    expect(await start({ SourceArn: `${ARN}:nowhere` })).toEqual(NOT_THERE("SourceArn"));
-    expect(await start({})).toEqual(
-      errorOutput(INVALID, "Source queue must be configured as a Dead Letter Queue."),
-    );
-  });
-
-  test("a destination must be an ARN and be there", async () => {
-    await createSource("q");
-    expect(await start({ DestinationArn: "q" })).toEqual(BAD_ARN("DestinationArn"));
-    expect(await start({ DestinationArn: `${ARN}:x` })).toEqual(NOT_THERE("DestinationArn"));
-  });
-});
-
-describe("ListMessageMoveTasks", () => {
-  test.each([undefined, 1, 10])("there are none (MaxResults %j)", async (asked) => {
-    const input = { SourceArn: `${ARN}:dead`, MaxResults: asked };
-    expect(await ask("ListMessageMoveTasks", input)).toEqual({ Results: [] });
-  });
-
-  test.each([0, 11])("MaxResults %i is refused", async (asked) => {
-    const input = { SourceArn: `${ARN}:dead`, MaxResults: asked };
-    expect(await ask("ListMessageMoveTasks", input)).toEqual(
-      errorOutput(
-        INVALID,
-        `Value ${asked} for parameter MaxResults is invalid. Reason: Must be between 1 and 10, if provided.`,
-      ),
-    );
-  });
-
-  test("the source must be an ARN of a queue that is there", async () => {
-    expect(await ask("ListMessageMoveTasks", { SourceArn: "x" })).toEqual(BAD_ARN("SourceArn"));
-    const reply = await sqs.call("ListMessageMoveTasks", { SourceArn: `${ARN}:x` });
-    expect([reply.status, reply.output]).toEqual([404, NOT_THERE("SourceArn")]);
-  });
-});
-
-describe("CancelMessageMoveTask", () => {
-  const handle = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64");
-  const taskId = "dc16c0b4-c0a2-4a51-8ba4-4a1b4dc9a4b3";
-  const sourceArn = `${ARN}:dead`;
-
-  test.each([
-    "garbage",
-    "*",
-    handle(7),
-    handle({ taskId }),
-    handle({ taskId: "x", sourceArn }),
-    handle({ taskId, sourceArn: "x" }),
-  ])("%s is no handle", async (text) => {
-    expect(await ask("CancelMessageMoveTask", { TaskHandle: text })).toEqual(
-      errorOutput(INVALID, "Value for parameter TaskHandle is invalid."),
-    );
-  });
-
-  test("a task that is not there is not found; a handle is required", async () => {
-    const reply = await sqs.call("CancelMessageMoveTask", {
-      TaskHandle: handle({ taskId, sourceArn }),
-    });
-    expect([reply.status, reply.output]).toEqual([
-      404,
-      errorOutput(RESOURCE, "Task does not exist."),
-    ]);
-    expect(await ask("CancelMessageMoveTask", {})).toEqual(
-      errorOutput(MISSING, "The request must contain the parameter TaskHandle."),
-    );
   });
 });

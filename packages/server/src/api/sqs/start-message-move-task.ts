@@ -1,23 +1,29 @@
 import type { SqsAction } from "./call.ts";
-import { SqsError } from "./errors.ts";
 import { optionalText, requiredText } from "./input.ts";
 import {
+  checkDestination,
   checkIsDeadLetterQueue,
   readMessagesPerSecond,
   readQueueArn,
+  writeTaskHandle,
 } from "./message-move-tasks.ts";
+import { queueArn } from "./queue-url.ts";
 
-/** StartMessageMoveTask: checked as the service does, and then not supported yet. */
+/** StartMessageMoveTask: moves the messages that are in a dead-letter queue now, in the background. */
 export const startMessageMoveTask: SqsAction = async (call, input) => {
   requiredText(input, "SourceArn");
-  readMessagesPerSecond(input);
+  const messagesPerSecond = readMessagesPerSecond(input);
   const source = await readQueueArn(call, input, "SourceArn");
-  if (optionalText(input, "DestinationArn") !== undefined) {
-    await readQueueArn(call, input, "DestinationArn");
-  }
+  const destination =
+    optionalText(input, "DestinationArn") === undefined
+      ? undefined
+      : await readQueueArn(call, input, "DestinationArn");
   await checkIsDeadLetterQueue(call, source.name);
-  throw new SqsError(
-    "UnsupportedOperation",
-    "This version of KQueuey moves no messages back: receive them from the dead-letter queue and send them again.",
-  );
+  if (destination !== undefined) checkDestination(source, destination);
+  const { taskId } = await call.broker.startMoveTask(call.context, source.name, {
+    ...(destination === undefined ? {} : { destination: destination.name }),
+    ...(messagesPerSecond === undefined ? {} : { messagesPerSecond }),
+  });
+  const handle = writeTaskHandle(taskId, queueArn(call.identity, source.name));
+  return { output: { TaskHandle: handle } };
 };

@@ -1,6 +1,7 @@
 /** Messages: sent, received, kept hidden, deleted, buried. */
 import assert from "node:assert/strict";
 import { attributes, type Behaviour, ok, receive, redriveTo, refused } from "./behaviour.ts";
+import { MOVING } from "./moving.ts";
 
 const SENDING: readonly Behaviour[] = [
   {
@@ -356,44 +357,12 @@ const BURYING: readonly Behaviour[] = [
       assert.deepEqual(shown, { ApproximateNumberOfMessagesNotVisible: "1" });
     },
   },
-  {
-    action: "StartMessageMoveTask",
-    behaviour: "a task",
-    service: "moves dead letters back",
-    ours: "`UnsupportedOperation`, after its parameters were checked: there are none yet",
-    test: async (sqs) => {
-      await sqs.createQueue("dead");
-      await sqs.createQueue("q", { RedrivePolicy: redriveTo("dead", 1) });
-      const input = { SourceArn: "arn:aws:sqs:us-east-1:000000000000:dead" };
-      const code = "AWS.SimpleQueueService.UnsupportedOperation";
-      await refused(sqs.call("StartMessageMoveTask", input), code);
-      const other = { SourceArn: "arn:aws:sqs:us-east-1:000000000000:q" };
-      const part = "Source queue must be configured as a Dead Letter Queue.";
-      await refused(sqs.call("StartMessageMoveTask", other), "InvalidParameterValue", part);
-    },
-  },
-  {
-    action: "ListMessageMoveTasks",
-    behaviour: "the tasks of a queue",
-    service: "the newest first",
-    ours: "an empty list: there can be none",
-    test: async (sqs) => {
-      await sqs.createQueue("dead");
-      const input = { SourceArn: "arn:aws:sqs:us-east-1:000000000000:dead" };
-      assert.deepEqual(await ok(sqs, "ListMessageMoveTasks", input), { Results: [] });
-    },
-  },
-  {
-    action: "CancelMessageMoveTask",
-    behaviour: "a handle that is none",
-    service: "`InvalidParameterValue`",
-    test: async (sqs) =>
-      refused(
-        sqs.call("CancelMessageMoveTask", { TaskHandle: "x" }),
-        "InvalidParameterValue",
-        "Value for parameter TaskHandle is invalid.",
-      ),
-  },
 ];
 
-export const MESSAGES: readonly Behaviour[] = [...SENDING, ...RECEIVING, ...SETTLING, ...BURYING];
+export const MESSAGES: readonly Behaviour[] = [
+  ...SENDING,
+  ...RECEIVING,
+  ...SETTLING,
+  ...BURYING,
+  ...MOVING,
+];
