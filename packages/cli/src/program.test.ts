@@ -104,6 +104,10 @@ describe("help", () => {
     expect(out).toContain("Examples:\n  $ kqueuey ");
   });
 
+  it("names the version", async () => {
+    expect(await setUp().run("--version")).toMatchObject({ code: 0, out: "0.1.0\n" });
+  });
+
   it("says the exit codes, and is what no arguments give", async () => {
     const { code, out } = await setUp().run();
     expect(code).toBe(0);

@@ -19,6 +19,7 @@ import type { CliContext } from "./context.ts";
 import { renderError } from "./errors.ts";
 import { EXIT_CODE, EXIT_CODE_HELP, exitCodeOf } from "./exit-code.ts";
 import { errorToJson, renderJson } from "./render/json.ts";
+import { packageVersion } from "./version.ts";
 
 /** Runs one command line (without `node` and the file's name); answers the exit code. Never throws. */
 export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
@@ -63,6 +64,7 @@ const SERVER_COMMANDS = {
 async function buildProgram(args: readonly string[], context: CliContext): Promise<Command> {
   const program = new Command("kqueuey")
     .description("KQueuey: a replicated message queue with leases that survive failures.")
+    .version(packageVersion(), "-V, --version", "print the version")
     .exitOverride()
     .configureOutput({ writeOut: context.out, writeErr: context.err })
     .showHelpAfterError("(see --help)")
