@@ -23,18 +23,31 @@ export function crc32(bytes: Uint8Array, seed = 0): number {
 
 /** Sixteen bytes that differ for different inputs as far as no adversary is at work. */
 export function digest16(bytes: Uint8Array): Uint8Array {
-  const lanes = [0x9e3779b9, 0x85ebca6b, 0xc2b2ae35, 0x27d4eb2f];
+  const { length } = bytes;
+  let a = 0x9e3779b9 ^ length;
+  let b = 0x85ebca6b ^ length;
+  let c = 0xc2b2ae35 ^ length;
+  let d = 0x27d4eb2f ^ length;
+  // Four lanes in one pass: they differ in their seeds and factors.
+  for (let i = 0; i < length; i++) {
+    const byte = bytes[i] ?? 0;
+    a = rotated(Math.imul(a ^ byte, 0x01000193));
+    b = rotated(Math.imul(b ^ byte, 0x01000195));
+    c = rotated(Math.imul(c ^ byte, 0x01000197));
+    d = rotated(Math.imul(d ^ byte, 0x01000199));
+  }
   const out = new Uint8Array(16);
   const view = new DataView(out.buffer);
-  lanes.forEach((start, lane) => {
-    let h = start ^ bytes.length;
-    for (let i = 0; i < bytes.length; i++) {
-      h = Math.imul(h ^ (bytes[i] ?? 0), 0x01000193 + lane * 2);
-      h = (h << 7) | (h >>> 25);
-    }
-    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-    view.setUint32(lane * 4, (h ^ (h >>> 16)) >>> 0, true);
-  });
+  [a, b, c, d].forEach((lane, at) => view.setUint32(at * 4, mixed(lane), true));
   return out;
+}
+
+function rotated(lane: number): number {
+  return (lane << 7) | (lane >>> 25);
+}
+
+function mixed(lane: number): number {
+  let h = Math.imul(lane ^ (lane >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
 }

@@ -105,7 +105,8 @@ function readCommand(data: Uint8Array, reader: ByteReader): AuditedCommand | str
   const end = reader.position + length;
   const tag = reader.u8();
   const id = readRequestId(tag, reader);
-  const command = readFields(kind, { ...id, queueId: reader.u48() }, data, reader);
+  const { requestKey, counted } = id;
+  const command = readFields(kind, { requestKey, counted, queueId: reader.u48() }, data, reader);
   if (!reader.ok) return `a command of kind ${kind} that is cut short`;
   reader.skip(end - reader.position);
   return command;
@@ -125,41 +126,65 @@ function readFields(
   data: Uint8Array,
   reader: ByteReader,
 ): AuditedCommand | string {
+  const { requestKey, counted, queueId } = common;
   switch (kind) {
     case 1:
-      return { ...common, kind: "send", messages: readMessages(data, reader) };
+      return { requestKey, counted, queueId, kind: "send", messages: readMessages(data, reader) };
     case 2: {
       const limit = reader.u16();
       const maxBytes = reader.u32();
-      return { ...common, kind: "receive", limit, maxBytes, leaseMs: readDuration(reader) };
+      return {
+        requestKey,
+        counted,
+        queueId,
+        kind: "receive",
+        limit,
+        maxBytes,
+        leaseMs: readDuration(reader),
+      };
     }
     case 3:
-      return { ...common, kind: "tombstone", leases: readLeases(reader, false) };
+      return { requestKey, counted, queueId, kind: "tombstone", leases: readLeases(reader, false) };
     case 4:
-      return { ...common, kind: "extend", leases: readLeases(reader, true) };
+      return { requestKey, counted, queueId, kind: "extend", leases: readLeases(reader, true) };
     case 5:
-      return { ...common, kind: "release", leases: readLeases(reader, true) };
+      return { requestKey, counted, queueId, kind: "release", leases: readLeases(reader, true) };
     case 6:
-      return { ...common, kind: "undelivered", leases: readLeases(reader, false) };
+      return {
+        requestKey,
+        counted,
+        queueId,
+        kind: "undelivered",
+        leases: readLeases(reader, false),
+      };
     case 7: {
       reader.skip(4);
       const name = reader.text();
-      return { ...common, kind: "createQueue", name, attributes: readAttributes(reader) };
+      return {
+        requestKey,
+        counted,
+        queueId,
+        kind: "createQueue",
+        name,
+        attributes: readAttributes(reader),
+      };
     }
     case 8:
-      return { ...common, kind: "setQueue", attributes: readAttributes(reader) };
+      return { requestKey, counted, queueId, kind: "setQueue", attributes: readAttributes(reader) };
     case 10:
-      return { ...common, kind: "purgeQueue" };
+      return { requestKey, counted, queueId, kind: "purgeQueue" };
     case 11:
       reader.skip(2);
-      return { ...common, kind: "reserveQueue", name: reader.text() };
+      return { requestKey, counted, queueId, kind: "reserveQueue", name: reader.text() };
     case 15:
-      return { ...common, kind: "openSession" };
+      return { requestKey, counted, queueId, kind: "openSession" };
     case 16:
-      return { ...common, kind: "initCluster" };
+      return { requestKey, counted, queueId, kind: "initCluster" };
     default: {
       const plain = PLAIN.get(kind);
-      return plain === undefined ? `a command of kind ${kind}` : { ...common, kind: plain };
+      return plain === undefined
+        ? `a command of kind ${kind}`
+        : { requestKey, counted, queueId, kind: plain };
     }
   }
 }

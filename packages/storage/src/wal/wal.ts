@@ -438,7 +438,8 @@ export class WalWriter implements Wal {
       number: this.#nextGroup,
     });
     const { records, dataBytes } = this.#builder;
-    const inFlight: InFlight = { ...done, bytes, dataBytes, records };
+    const { completed, reclaimed } = done;
+    const inFlight: InFlight = { completed, reclaimed, bytes, dataBytes, records };
     this.#inFlight = inFlight;
     this.#phase = "writing";
     this.#writingSinceMs = this.#nowMs;
