@@ -364,10 +364,7 @@ export class Replica {
       // Stamped here, before the frame is queued: a follower's estimate is never ahead of us.
       this.#outside.sendRaft(message, this.isLeader ? this.#clock.now(this.#nowMs) : undefined);
     }
-    if (ready.committed !== undefined) {
-      const { from, upTo, entries } = ready.committed;
-      this.#toApply.push({ from, upTo, entries });
-    }
+    if (ready.committed !== undefined) this.#toApply.push(ready.committed);
     for (const { context, index } of ready.readStates) this.#reads.confirmed(context, index);
     // The state may be far enough already: with nothing new to apply nobody else would answer.
     if (ready.readStates.length > 0) this.#reads.answerUpTo(this.#machine.appliedIndex);
