@@ -99,9 +99,10 @@ export class QueueMachine {
 
   /**
    * Applies the entry at `index`, which is above `appliedIndex`. The machine keeps nothing of `data`. With a sink, it
-   * is told every command's outcome in order. Entries of other kinds than commands: `skip`.
+   * is told every command's outcome in order. Entries of other kinds than commands: `skip`. Gives the message
+   * operations that were asked for: how much work it was.
    */
-  apply(index: LogIndex, data: Uint8Array, sink: OutcomeSink | undefined): void {
+  apply(index: LogIndex, data: Uint8Array, sink: OutcomeSink | undefined): number {
     const core = this.#core;
     const header = readEntryHeader(data);
     assert(
@@ -121,23 +122,26 @@ export class QueueMachine {
     core.requests.advance(core.now);
     keepHouse(core);
     this.#call.enter(index, data, sink !== undefined);
-    this.#applyCommands(header.commands, sink);
+    const operations = this.#applyCommands(header.commands, sink);
     const vector = readMatchVectorOf(data);
     if (vector !== undefined) core.matchVector = vector;
     if (core.doomed.length > 0) sweepDoomed(core, SWEEP_PAGES_PER_ENTRY);
+    return operations;
   }
 
-  #applyCommands(count: number, sink: OutcomeSink | undefined): void {
+  #applyCommands(count: number, sink: OutcomeSink | undefined): number {
     const core = this.#core;
     const call = this.#call;
     let at = ENTRY_HEADER_BYTES;
     let broken = false;
+    let operations = 0;
     for (let ordinal = 0; ordinal < count; ordinal++) {
       const command = broken ? undefined : validateCommand(call.data, at);
       if (command?.ok) {
         call.begin(command.kind, at);
         execute(core, call);
         at += command.length;
+        operations += command.operations;
       } else {
         // Where the next command begins can't be known.
         broken = true;
@@ -145,6 +149,7 @@ export class QueueMachine {
       }
       if (sink !== undefined && call.outcome !== undefined) sink.outcome(ordinal, call.outcome);
     }
+    return operations;
   }
 
   /** Passes over an entry that is not for this machine. */

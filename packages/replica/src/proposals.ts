@@ -26,6 +26,10 @@ export interface Closed {
   readonly pending: readonly (Pending | undefined)[];
 }
 
+const ENTRY_BYTES_FULL: number = 256 * 1024;
+/** An entry is applied in one turn of the event loop, so this bounds the turn. */
+const ENTRY_OPERATIONS_FULL = 1_024;
+
 /** For entries that are thrown away. */
 const NO_STAMP: EntryStamp = { clusterTimeMs: clusterTime(0), wallTimeMs: wallTime(0) };
 
@@ -40,13 +44,10 @@ export class Proposals {
     return this.#builder.bytes + this.#inFlightBytes;
   }
 
-  /** Bytes in the open entry. */
-  get openBytes(): number {
-    return this.#builder.bytes;
-  }
-
-  get openOperations(): number {
-    return this.#builder.operations;
+  /** The open entry holds so much that it is to be closed although a write is in flight. */
+  get isFull(): boolean {
+    const { bytes, operations } = this.#builder;
+    return bytes >= ENTRY_BYTES_FULL || operations >= ENTRY_OPERATIONS_FULL;
   }
 
   /** True while commands wait in the open entry. */

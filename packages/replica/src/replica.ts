@@ -17,12 +17,13 @@ import type {
   Term,
   WallTimeMs,
 } from "@kqueuey/base";
-import { assert, logIndex } from "@kqueuey/base";
+import { assert } from "@kqueuey/base";
 import type { GrantedOutcome, Outcome, QueueMachine } from "@kqueuey/queue";
 import { readEntryHeader, readMatchVector, validateCommand } from "@kqueuey/queue";
 import type { Entry, Raft, RaftMessage, Ready, SoftState } from "@kqueuey/raft";
 import type { CheckpointMeta, GroupStore, StoreFailure } from "@kqueuey/storage";
 import { ClusterClock } from "./cluster-clock.ts";
+import { Committed } from "./committed.ts";
 import type { EngineReply, EngineRequest } from "./engine-request.ts";
 import { failure } from "./engine-request.ts";
 import { LeaderDuties } from "./leader-duties.ts";
@@ -79,13 +80,14 @@ export interface ReplicaOutside {
   reload(replica: Replica, meta: CheckpointMeta): void;
 }
 
-/** Bytes that close the open entry although a write is in flight. */
-const ENTRY_BYTES_FULL = 256 * 1024;
-const ENTRY_OPERATIONS_FULL = 2_048;
 /** Rounds of one run; what is left waits for the next, so that I/O gets its turn. */
 const ROUNDS_MAX = 64;
-/** Entry data applied in one run: a node that catches up still answers its peers in between. */
-const APPLIED_BYTES_MAX = 2 * 1024 * 1024;
+/**
+ * What is applied in one run, besides the rest of the entry that came last: however much is committed, a node
+ * answers its peers in between, and a leader's answers to so many operations are a few ms of work, too.
+ */
+const APPLIED_BYTES_MAX = 1024 * 1024;
+const APPLIED_OPERATIONS_MAX = 1_024;
 
 /** A request that changes nothing. */
 type Read = Exclude<EngineRequest, { kind: "command" | "receive" }>;
@@ -109,16 +111,15 @@ export class Replica {
   #role: SoftState;
   #nowMs: MonotonicMs;
   #wallMs: WallTimeMs;
-  /** Committed entries not yet applied, in order; undefined entries are being read from the store. */
-  readonly #toApply: { from: LogIndex; upTo: LogIndex; entries: readonly Entry[] }[] = [];
-  #readingToApply = false;
+  readonly #committed: Committed;
   #writesInFlight = 0;
   #writeBeganMs: MonotonicMs | undefined;
   readonly #outcomes: { readonly pending: Pending; readonly outcome: Outcome }[] = [];
   #installing = false;
   #appliedTerm: Term;
-  /** Entry data applied in this run. */
+  /** Of this run. */
   #appliedBytes = 0;
+  #appliedOperations = 0;
 
   constructor(
     limits: ReplicaLimits,
@@ -160,6 +161,7 @@ export class Replica {
     this.#upkeep = new Upkeep(limits, { store: parts.store, raft: parts.raft });
     const later = (task: () => void): void => outside.later(task);
     const failed = (what: StoreFailure): void => this.#storeFailed(what);
+    this.#committed = new Committed({ store: parts.store, later, failed });
     this.#sending = new SnapshotSending({
       store: parts.store,
       send: (to, message) => outside.sendSnapshot(to, message),
@@ -296,7 +298,7 @@ export class Replica {
     this.#appliedTerm = appliedTerm;
     this.#clock.raiseFloor(machine.now);
     this.#watch.reset();
-    this.#toApply.length = 0;
+    this.#committed.clear();
     this.#installing = false;
     this.#raft.snapshotInstalled();
   }
@@ -308,7 +310,8 @@ export class Replica {
     this.#nowMs = nowMs;
     this.#wallMs = wallMs;
     this.#appliedBytes = 0;
-    for (let round = 0; round < ROUNDS_MAX && this.#appliedBytes < APPLIED_BYTES_MAX; round++) {
+    this.#appliedOperations = 0;
+    for (let round = 0; round < ROUNDS_MAX && this.#mayApply; round++) {
       if (this.isLeader) this.#lead();
       const had = this.#raft.hasReady();
       if (had) this.#handle(this.#raft.ready());
@@ -338,11 +341,8 @@ export class Replica {
     const wantsTimeEntry = this.#duties.run(this.#nowMs, clusterNow, this.#proposals.inFlight);
     const open = this.#proposals.hasOpen;
     if (!open && !wantsTimeEntry) return;
-    const full =
-      this.#proposals.openBytes >= ENTRY_BYTES_FULL ||
-      this.#proposals.openOperations >= ENTRY_OPERATIONS_FULL;
     // While a write is in flight the open entry gathers: the next write takes all of it.
-    if (this.#writesInFlight === 0 || full) this.#flush();
+    if (this.#writesInFlight === 0 || this.#proposals.isFull) this.#flush();
   }
 
   #flush(): void {
@@ -364,7 +364,7 @@ export class Replica {
       // Stamped here, before the frame is queued: a follower's estimate is never ahead of us.
       this.#outside.sendRaft(message, this.isLeader ? this.#clock.now(this.#nowMs) : undefined);
     }
-    if (ready.committed !== undefined) this.#toApply.push(ready.committed);
+    if (ready.committed !== undefined) this.#committed.add(ready.committed);
     for (const { context, index } of ready.readStates) this.#reads.confirmed(context, index);
     // The state may be far enough already: with nothing new to apply nobody else would answer.
     if (ready.readStates.length > 0) this.#reads.answerUpTo(this.#machine.appliedIndex);
@@ -412,17 +412,21 @@ export class Replica {
 
   // --- applying ---------------------------------------------------------------------------------
 
+  get #mayApply(): boolean {
+    return (
+      this.#appliedBytes < APPLIED_BYTES_MAX && this.#appliedOperations < APPLIED_OPERATIONS_MAX
+    );
+  }
+
   #applySome(): boolean {
-    const range = this.#toApply[0];
-    if (range === undefined || this.#installing) return false;
-    if (range.entries.length === 0) {
-      this.#readToApply(range);
-      return false;
+    let last: LogIndex | undefined;
+    while (!this.#installing && this.#mayApply) {
+      const entry = this.#committed.next();
+      if (entry === undefined) break;
+      this.#applyOne(entry);
+      last = entry.index;
     }
-    for (const entry of range.entries) this.#applyOne(entry);
-    const last = range.entries.at(-1)?.index ?? range.upTo;
-    if (last === range.upTo) this.#toApply.shift();
-    else this.#toApply[0] = { from: logIndex(last + 1), upTo: range.upTo, entries: [] };
+    if (last === undefined) return false;
     this.#machine.drainBodyBirths((entry, count) => this.#store.bodiesBorn(entry, count));
     this.#dispatch();
     this.#machine.drainBodyDeaths((entry, count) => this.#store.bodiesDied(entry, count));
@@ -430,24 +434,6 @@ export class Replica {
     this.#reads.answerUpTo(last);
     for (const queue of this.#machine.drainWoken()) if (this.isLeader) this.#receives.woke(queue);
     return true;
-  }
-
-  #readToApply(range: { readonly from: LogIndex; readonly upTo: LogIndex }): void {
-    if (this.#readingToApply) return;
-    this.#readingToApply = true;
-    this.#store.readEntries({ ...range, bytesMax: 4 * 1024 * 1024 }, (result) =>
-      this.#outside.later(() => {
-        this.#readingToApply = false;
-        if (!result.ok) {
-          this.#storeFailed(result.failure);
-          return;
-        }
-        const first = this.#toApply[0];
-        if (first === undefined || first.from !== range.from) return; // A snapshot came in between.
-        assert(result.value !== "compacted", "committed entries are kept until they are applied");
-        this.#toApply[0] = { ...first, entries: result.value };
-      }),
-    );
   }
 
   #applyOne(entry: Entry): void {
@@ -462,7 +448,7 @@ export class Replica {
                 if (each !== undefined) this.#outcomes.push({ pending: each, outcome });
               },
             };
-      this.#machine.apply(entry.index, entry.data, sink);
+      this.#appliedOperations += this.#machine.apply(entry.index, entry.data, sink);
       const vector = readMatchVector(entry.data);
       if (vector !== undefined) this.#raft.recordMatch(vector);
       const header = readEntryHeader(entry.data);
@@ -562,6 +548,7 @@ export class Replica {
   }
 
   #propose(command: Uint8Array, operations: number, pending: Pending | undefined): void {
+    if (this.#proposals.isFull) this.#flush();
     if (this.#proposals.add(command, operations, pending)) return;
     this.#flush();
     const added = this.#proposals.add(command, operations, pending);
