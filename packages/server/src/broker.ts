@@ -4,6 +4,7 @@
  * implementation finds the leader.
  */
 import type { KQueueyError } from "@kqueuey/contract";
+import type { CallSignal } from "./call-signal.ts";
 
 /** Who calls, and until when the caller waits. */
 export interface CallContext {
@@ -15,7 +16,7 @@ export interface CallContext {
    */
   readonly requestId?: string;
   /** The caller hung up, or its time is over. A waiting receive is then granted nothing. */
-  readonly signal: AbortSignal;
+  readonly signal: CallSignal;
 }
 
 /** Attributes of a queue. Times in ms, sizes in bytes. */

@@ -2,6 +2,7 @@
  * An HTTP exchange as plain values: what the listener gives a handler and what it takes back. The
  * APIs see this and no socket, so they run in memory in tests as they do behind the network.
  */
+import type { CallSignal } from "./call-signal.ts";
 
 /** What is known of a request before its body is read. */
 export interface RequestHead {
@@ -20,7 +21,7 @@ export interface PlainRequest extends RequestHead {
   /** At most as many bytes as the listener reads. Valid during the call; keep a copy, not a slice. */
   readonly body: Uint8Array;
   /** Aborted when the client hangs up before the answer is out. */
-  readonly signal: AbortSignal;
+  readonly signal: CallSignal;
 }
 
 export interface PlainResponse {

@@ -3,13 +3,14 @@ import type { GroupId } from "@kqueuey/base";
 import { KQueueyError } from "@kqueuey/contract";
 import type { RefusalReason } from "@kqueuey/queue";
 import type { EngineReply, EngineRequest, NodeEngine } from "@kqueuey/replica";
+import type { CallSignal } from "../call-signal.ts";
 
 type Answer = Exclude<EngineReply, { kind: "failed" } | { kind: "not-leader" }>;
 
 /** Asks the group's leader; rejects with the engine's failure, or CANCELLED once `signal` aborts. */
 export function callEngine(
   engine: NodeEngine,
-  to: { readonly group: GroupId; readonly signal: AbortSignal | undefined },
+  to: { readonly group: GroupId; readonly signal: CallSignal | undefined },
   request: EngineRequest,
 ): Promise<Answer> {
   const { group, signal } = to;

@@ -3,6 +3,7 @@ import type { GroupId } from "@kqueuey/base";
 import { groupId } from "@kqueuey/base";
 import type { QueueAttributes, QueueId } from "@kqueuey/queue";
 import type { NodeEngine } from "@kqueuey/replica";
+import type { CallSignal } from "../call-signal.ts";
 import { callEngine, queueNotFound, unexpected } from "./calls.ts";
 
 /** Where a queue lives. */
@@ -22,14 +23,14 @@ export class Directory {
   }
 
   /** Where the queue lives, from this node's copy if it is there; rejects with QUEUE_NOT_FOUND. */
-  async find(name: string, signal: AbortSignal | undefined): Promise<QueuePlace> {
+  async find(name: string, signal: CallSignal | undefined): Promise<QueuePlace> {
     const entry = this.#engine.replica(CATALOGUE)?.machine.findQueue(name);
     if (entry?.state === "active") return entry;
     return this.findAtLeader(name, signal);
   }
 
   /** The same from the leader alone: this node's copy may be behind. */
-  async findAtLeader(name: string, signal: AbortSignal | undefined): Promise<QueuePlace> {
+  async findAtLeader(name: string, signal: CallSignal | undefined): Promise<QueuePlace> {
     const reply = await callEngine(
       this.#engine,
       { group: CATALOGUE, signal },
@@ -44,7 +45,7 @@ export class Directory {
   async attributes(
     name: string,
     place: QueuePlace,
-    signal: AbortSignal | undefined,
+    signal: CallSignal | undefined,
   ): Promise<QueueAttributes> {
     const local = this.#engine.replica(place.group)?.machine.attributes(place.queueId);
     if (local !== undefined) return local;

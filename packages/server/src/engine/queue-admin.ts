@@ -21,6 +21,7 @@ import {
 } from "@kqueuey/queue";
 import type { NodeEngine } from "@kqueuey/replica";
 import type { Broker, CallContext, QueueAttributeChanges, QueueDescription } from "../broker.ts";
+import type { CallSignal } from "../call-signal.ts";
 import { callEngine, queueNotFound, refusalError, unexpected } from "./calls.ts";
 import type { Directory, QueuePlace } from "./directory.ts";
 import { CATALOGUE } from "./directory.ts";
@@ -198,10 +199,7 @@ export class QueueAdmin {
     for (const [key, text] of asked.extra) if (view.extra.get(key) !== text) throw differs(key);
   }
 
-  async #engineChanges(
-    changes: QueueAttributeChanges,
-    signal: AbortSignal,
-  ): Promise<EngineChanges> {
+  async #engineChanges(changes: QueueAttributeChanges, signal: CallSignal): Promise<EngineChanges> {
     const result: { -readonly [K in keyof EngineChanges]: EngineChanges[K] } = {};
     for (const key of NUMBERS) {
       const value = changes[key];

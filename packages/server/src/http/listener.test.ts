@@ -394,7 +394,9 @@ describe("handing over", () => {
     const { port } = await start(
       plain(async (request) => {
         entered.resolve();
-        await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
+        await new Promise((resolve) =>
+          request.signal.addEventListener("abort", () => resolve(undefined)),
+        );
         return { ...text("late"), handover: value };
       }),
     );
@@ -454,7 +456,9 @@ describe("handing over on HTTP/2", () => {
       plain(async (request) => {
         entered.resolve();
         if (cancel) {
-          await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
+          await new Promise((resolve) =>
+            request.signal.addEventListener("abort", () => resolve(undefined)),
+          );
         }
         const handover: Handover = {
           stillFresh: () => true,

@@ -11,6 +11,7 @@ import { createServer as createHttp2Server, type Http2Server, type Http2Session 
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { KQueueyError } from "@kqueuey/contract";
+import { HangUp } from "../call-signal.ts";
 import type { PlainResponse, Refusal, RequestHead } from "../exchange.ts";
 import { BodyBudget, readBody } from "./body.ts";
 import { type ConnectionFront, routeConnection } from "./connection-front.ts";
@@ -226,12 +227,11 @@ class HttpListener implements Listener {
       this.#budget.give(bytes.length);
       return;
     }
-    const hangUp = new AbortController();
-    const { signal } = hangUp;
+    const signal = new HangUp();
     let answered = false;
     response.once("close", () => {
       this.#budget.give(bytes.length);
-      if (!answered) hangUp.abort();
+      if (!answered) signal.abort();
     });
     const { method, path, query, header } = head;
     const answer = await handler.handle({ method, path, query, header, body: bytes, signal });

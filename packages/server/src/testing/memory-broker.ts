@@ -22,6 +22,7 @@ import type {
   SendResult,
 } from "../broker.ts";
 import { unpackBodies } from "../broker.ts";
+import type { CallSignal } from "../call-signal.ts";
 import { MemoryMoveTasks } from "./memory-move-tasks.ts";
 import { type MemoryGrant, MemoryQueue, receivedMessageOf } from "./memory-queue.ts";
 import type { TimerClock } from "./timer-clock.ts";
@@ -384,7 +385,7 @@ export class MemoryBroker implements Broker {
   }
 
   #wait(
-    signal: AbortSignal,
+    signal: CallSignal,
     poll: Pick<Waiter, "queue" | "options" | "requestKey">,
     waitMs: number,
   ): Promise<Delivery> {

@@ -3,12 +3,10 @@
  * The canonical form is the library's that AWS's own SDK signs with; the rules around it are here: which
  * headers must be signed, how far clocks may differ, that the body is the one that was signed.
  */
-import { createHash, createHmac, type Hash, type Hmac, timingSafeEqual } from "node:crypto";
+import { createHmac, hash, timingSafeEqual } from "node:crypto";
 import {
   ALGORITHM_IDENTIFIER,
-  createScope,
   getCanonicalHeaders,
-  getSigningKey,
   KEY_TYPE_IDENTIFIER,
   SignatureV4Base,
 } from "@smithy/signature-v4";
@@ -40,6 +38,7 @@ const GUARDED_HEADERS = [
 ] as const;
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
+  const signingKeys = new Map<string, Buffer>();
   return async (request) => {
     const signature = readSignature(request);
     if (signature === undefined) {
@@ -57,11 +56,31 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     checkScope(signature);
     checkTime(signature, options.wallMs());
     checkSignedHeaders(request, signature);
-    const bodyHash = hashOfBody(request);
-    const expected = await canonical.signatureOf(request, { signature, secret, bodyHash });
+    const form = canonical.of(request, signature, hashOfBody(request));
+    const { accessKeyId, date, scopeDate, region } = signature;
+    const scope = `${scopeDate}/${region}/${SERVICE}/${KEY_TYPE_IDENTIFIER}`;
+    const toSign = `${ALGORITHM_IDENTIFIER}\n${date}\n${scope}\n${hash("sha256", form, "hex")}`;
+    const keyName = `${accessKeyId}/${scopeDate}/${region}`;
+    const key = signingKeys.get(keyName) ?? signingKeyOf(secret, scopeDate, region);
+    const expected = createHmac("sha256", key).update(toSign).digest("hex");
     if (!isEqual(expected, signature.signature)) throw mismatch();
-    return signature.accessKeyId;
+    // Kept only now: others could fill the memory, or empty it, with scopes that they make up.
+    if (signingKeys.size >= SIGNING_KEYS_MAX) signingKeys.clear();
+    signingKeys.set(keyName, key);
+    return accessKeyId;
   };
+}
+
+/** Signing keys remembered: one does for all requests of a client to a region in a day. */
+const SIGNING_KEYS_MAX = 1_000;
+
+/** The key that a client signs with: the secret, mixed with day, region and service one after another. */
+function signingKeyOf(secret: string, scopeDate: string, region: string): Buffer {
+  let key: Buffer = Buffer.from(`AWS4${secret}`);
+  for (const part of [scopeDate, region, SERVICE, KEY_TYPE_IDENTIFIER]) {
+    key = createHmac("sha256", key).update(part).digest();
+  }
+  return key;
 }
 
 function refused(message: string): SqsError {
@@ -96,8 +115,8 @@ function checkTime(signature: Signature, nowMs: number): void {
   const { date, expiresSeconds } = signature;
   const madeMs = millisOf(date) ?? 0;
   const endMs = madeMs + (expiresSeconds === undefined ? SKEW_MS : expiresSeconds * 1_000);
-  const now = dateOf(nowMs);
   if (nowMs > endMs) {
+    const now = dateOf(nowMs);
     const earliest = dateOf(nowMs - SKEW_MS);
     throw refused(
       expiresSeconds === undefined
@@ -108,7 +127,7 @@ function checkTime(signature: Signature, nowMs: number): void {
   if (madeMs > nowMs + SKEW_MS) {
     const latest = dateOf(nowMs + SKEW_MS);
     throw refused(
-      `Signature not yet current: ${date} is still later than ${latest} (${now} + ${SKEW_MINUTES} min.)`,
+      `Signature not yet current: ${date} is still later than ${latest} (${dateOf(nowMs)} + ${SKEW_MINUTES} min.)`,
     );
   }
 }
@@ -126,10 +145,10 @@ function checkSignedHeaders(request: PlainRequest, signature: Signature): void {
 
 /** Hex SHA-256 of the body; throws when the request says that it is another. */
 function hashOfBody(request: PlainRequest): string {
-  const hash = createHash("sha256").update(request.body).digest("hex");
+  const found = hash("sha256", request.body, "hex");
   const said = request.header("x-amz-content-sha256");
-  if (said !== undefined && said !== hash) throw mismatch();
-  return hash;
+  if (said !== undefined && said !== found) throw mismatch();
+  return found;
 }
 
 function isEqual(expected: string, given: string): boolean {
@@ -146,21 +165,16 @@ function hostOf(request: PlainRequest): string | undefined {
 /** The library's canonical form of a request that somebody else signed. */
 class CanonicalForm extends SignatureV4Base {
   constructor() {
-    // The credentials and the region are each request's own.
+    // The credentials and the region are each request's own; the form needs neither, nor any hash of its own.
     super({
       service: SERVICE,
       region: "",
       credentials: { accessKeyId: "", secretAccessKey: "" },
-      sha256: Sha256,
+      sha256: NoHash,
     });
   }
 
-  async signatureOf(
-    request: PlainRequest,
-    by: { readonly signature: Signature; readonly secret: string; readonly bodyHash: string },
-  ): Promise<string> {
-    const { signature, secret, bodyHash } = by;
-    const { accessKeyId, scopeDate, region, date } = signature;
+  of(request: PlainRequest, signature: Signature, bodyHash: string): string {
     const plain = {
       method: request.method,
       protocol: "http:",
@@ -170,12 +184,7 @@ class CanonicalForm extends SignatureV4Base {
       headers: signedHeadersOf(request, signature),
     };
     const headers = getCanonicalHeaders(plain, undefined, new Set(signature.signedHeaders));
-    const text = this.createCanonicalRequest(plain, headers, bodyHash);
-    const scope = createScope(scopeDate, region, SERVICE);
-    const toSign = await this.createStringToSign(date, scope, text, ALGORITHM_IDENTIFIER);
-    const credentials = { accessKeyId, secretAccessKey: secret };
-    const key = await getSigningKey(Sha256, credentials, scopeDate, region, SERVICE);
-    return createHmac("sha256", key).update(toSign).digest("hex");
+    return this.createCanonicalRequest(plain, headers, bodyHash);
   }
 }
 
@@ -198,29 +207,15 @@ function queryOf(query: string): Record<string, string | string[]> {
   return Object.fromEntries(values);
 }
 
-/** SHA-256, or HMAC with it when there is a secret, as the library wants it. */
-class Sha256 {
-  readonly #hash: Hash | Hmac;
-
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash =
-      secret === undefined ? createHash("sha256") : createHmac("sha256", bytesOf(secret));
-  }
-
-  update(data: string | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(bytesOf(data));
+/** The library asks for a hash; the parts of it that use one are not used here. */
+class NoHash {
+  update(): void {
+    throw new Error("the canonical form hashes nothing");
   }
 
   digest(): Promise<Uint8Array> {
-    return Promise.resolve(this.#hash.digest());
+    return Promise.reject(new Error("the canonical form hashes nothing"));
   }
-}
-
-function bytesOf(data: string | ArrayBuffer | ArrayBufferView): Uint8Array {
-  if (typeof data === "string") return Buffer.from(data);
-  return ArrayBuffer.isView(data)
-    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    : new Uint8Array(data);
 }
 
 const canonical = new CanonicalForm();

@@ -3,7 +3,7 @@ import { encodeUtf8 } from "@kqueuey/base";
 import { describe, expect, test } from "vitest";
 import type { MessageAttribute } from "../../broker.ts";
 import { nodeDigests } from "../../node/digests.ts";
-import { attributesDigest, hexOf } from "./message-digest.ts";
+import { attributesDigest, digestOf, hexOf } from "./message-digest.ts";
 
 function attribute(name: string, type: string, value: string): MessageAttribute {
   return { name, type, value: encodeUtf8(value) };
@@ -45,6 +45,12 @@ describe("MD5 of bodies", () => {
     ["test", "098f6bcd4621d373cade4e832627b4f6"],
     ["", "d41d8cd98f00b204e9800998ecf8427e"],
   ])("%s", (body, digest) => {
-    expect(hexOf(nodeDigests.md5(encodeUtf8(body)))).toBe(digest);
+    expect(nodeDigests.md5(encodeUtf8(body))).toBe(digest);
   });
+});
+
+test("a digest's bytes and its hex are the same digest", () => {
+  const bytes = Uint8Array.from({ length: 16 }, (_, at) => at * 17);
+  expect(hexOf(bytes)).toBe("00112233445566778899aabbccddeeff");
+  expect(digestOf(hexOf(bytes))).toEqual(bytes);
 });

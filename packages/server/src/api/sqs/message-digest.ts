@@ -8,15 +8,23 @@ import { encodeUtf8 } from "@kqueuey/base";
 import type { MessageAttribute } from "../../broker.ts";
 import type { Digests } from "../../digests.ts";
 
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
-  byte.toString(16).padStart(2, "0"),
-);
-
 /** Lower-case hex of a digest. */
 export function hexOf(digest: Uint8Array): string {
-  let text = "";
-  for (const byte of digest) text += HEX[byte] ?? "";
-  return text;
+  return Buffer.from(digest.buffer, digest.byteOffset, digest.byteLength).toString("hex");
+}
+
+/** The bytes of a digest in lower-case hex. */
+export function digestOf(hex: string): Uint8Array {
+  const digest = new Uint8Array(hex.length / 2);
+  for (let at = 0; at < digest.length; at++) {
+    digest[at] = valueOf(hex.charCodeAt(2 * at)) * 16 + valueOf(hex.charCodeAt(2 * at + 1));
+  }
+  return digest;
+}
+
+/** Of a hex digit: 0 to 9, a to f. */
+function valueOf(code: number): number {
+  return code <= 0x39 ? code - 0x30 : code - 0x57;
 }
 
 /** Hex MD5 over `attributes` (at least one), in whatever order they come. */
@@ -46,7 +54,7 @@ export function attributesDigest(
     joined.set(part, at);
     at += part.length;
   }
-  return hexOf(digests.md5(joined));
+  return digests.md5(joined);
 }
 
 /** Whether values of `type` are bytes rather than text: "Binary", with a label or without. */

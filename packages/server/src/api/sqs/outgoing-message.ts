@@ -13,7 +13,7 @@ import {
   readMessageAttributes,
   readTraceAttribute,
 } from "./message-attributes.ts";
-import { attributesDigest, hexOf } from "./message-digest.ts";
+import { attributesDigest, digestOf } from "./message-digest.ts";
 
 /** Of a queue, and of a whole batch. */
 export const MESSAGE_BYTES_MAX = 1_048_576;
@@ -48,33 +48,32 @@ export function readOutgoingMessage(call: SqsCall, input: Members): OutgoingMess
   }
   const attributes = readMessageAttributes(input);
   const trace = readTraceAttribute(input);
-  const body = encodeUtf8(text);
-  const bodyMd5 = call.digests.md5(body);
+  // Into memory that the host sets aside for short texts.
+  const body = Buffer.from(text);
+  const bodyDigest = call.digests.md5(body);
   const traceHeader = trace === undefined ? call.traceHeader : decodeUtf8(trace.value);
+  // Most messages have neither delay nor trace header, and copying optional members costs as much as the digest.
+  const plain = { body, bodyMd5: digestOf(bodyDigest), attributes };
+  const delayed = delaySeconds === undefined ? plain : { ...plain, delayMs: delaySeconds * 1_000 };
   return {
-    message: {
-      body,
-      bodyMd5,
-      attributes,
-      ...(delaySeconds === undefined ? {} : { delayMs: delaySeconds * 1_000 }),
-      ...(traceHeader === undefined ? {} : { traceHeader }),
-    },
+    message: traceHeader === undefined ? delayed : { ...delayed, traceHeader },
     bytes: body.length + attributesBytes(attributes),
-    digests: writeDigests(call, bodyMd5, { attributes, trace }),
+    digests: writeDigests(call, bodyDigest, { attributes, trace }),
   };
 }
 
 function writeDigests(
   call: SqsCall,
-  bodyMd5: Uint8Array,
+  bodyDigest: string,
   given: {
     readonly attributes: readonly MessageAttribute[];
     readonly trace: MessageAttribute | undefined;
   },
 ): Members {
   const { attributes, trace } = given;
+  if (attributes.length === 0 && trace === undefined) return { MD5OfMessageBody: bodyDigest };
   return {
-    MD5OfMessageBody: hexOf(bodyMd5),
+    MD5OfMessageBody: bodyDigest,
     ...(attributes.length === 0
       ? {}
       : { MD5OfMessageAttributes: attributesDigest(call.digests, attributes) }),

@@ -114,11 +114,11 @@ function writeBody(call: SqsCall, message: ReceivedMessage): { text: string; md5
   const text = decodeUtf8(body);
   const isShowable = call.protocol === "json" || hasAllowedCharacters(text ?? "");
   if (text !== undefined && isShowable) {
-    return { text, md5: hexOf(bodyMd5 ?? call.digests.md5(body)) };
+    return { text, md5: bodyMd5 === undefined ? call.digests.md5(body) : hexOf(bodyMd5) };
   }
   const decoded = text ?? lossyDecoder.decode(body);
   const replaced = call.protocol === "json" ? decoded : replaceForbidden(decoded);
-  return { text: replaced, md5: hexOf(call.digests.md5(encodeUtf8(replaced))) };
+  return { text: replaced, md5: call.digests.md5(encodeUtf8(replaced)) };
 }
 
 function writeSystemAttributes(

@@ -3,7 +3,6 @@ import { encodeUtf8 } from "@kqueuey/base";
 import { beforeEach, describe, expect, test } from "vitest";
 import { nodeDigests } from "../../node/digests.ts";
 import { errorOutput, QUEUES_URL, SqsCaller } from "../../testing/sqs-caller.ts";
-import { hexOf } from "./message-digest.ts";
 
 const INVALID = "com.amazon.coral.service#InvalidParameterValueException";
 
@@ -100,7 +99,7 @@ describe("what is received", () => {
   test("bytes that are no text are shown as such, under a digest that fits", async () => {
     const call = { principal: "native", signal: new AbortController().signal };
     await sqs.broker.send(call, "q", [{ body: new Uint8Array([0x61, 0xff]), attributes: [] }]);
-    const MD5OfBody = hexOf(nodeDigests.md5(encodeUtf8("a\ufffd")));
+    const MD5OfBody = nodeDigests.md5(encodeUtf8("a\ufffd"));
     expect(await receive()).toMatchObject([{ Body: "a\ufffd", MD5OfBody }]);
   });
 });

@@ -57,7 +57,8 @@ async function sendAll(
   const messages = outgoing.map(({ message }) => message);
   const results = await call.broker.send(call.context, queue, messages);
   const outcomes: EntryOutcome[] = [];
-  for (const [at, { digests }] of outgoing.entries()) {
+  for (let at = 0; at < outgoing.length; at++) {
+    const { digests } = must(outgoing[at], "every result has a message");
     const result = must(results[at], "every message has a result");
     outcomes.push(
       result.ok
