@@ -53,8 +53,8 @@ export const SIMULATION_SAMPLE: Part = {
 };
 
 /**
- * More of them: always the same seeds first, since a failure of those is one of the change, then for two minutes seeds that
- * nobody has tried. A failure prints the line that replays it.
+ * More of them: always the same seeds first, since a failure of those is one of the change, then for two minutes
+ * seeds that nobody has tried. A failure prints the line that replays it.
  */
 export const SIMULATION: Part = {
   name: "simulation",

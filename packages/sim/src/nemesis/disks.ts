@@ -99,8 +99,8 @@ export class OldDisks {
   }
 
   /**
-   * Whether the copy is known for an old one: by a majority without the node, so that in every majority with it there is
-   * somebody who knows. Before that nobody can tell it from the present one.
+   * Whether the copy is known for an old one: by a majority without the node, so that in every majority with it
+   * there is somebody who knows. Before that nobody can tell it from the present one.
    */
   #isMissed(id: NodeId, old: Image): boolean {
     const leader = this.#ground.leaderStatus();

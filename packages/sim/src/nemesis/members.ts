@@ -106,8 +106,8 @@ export class Operator {
   }
 
   /**
-   * Nobody makes a voter of a node that is down: with it, those that are up may be no majority. What is promoted votes at
-   * once, what is added only when it has caught up.
+   * Nobody makes a voter of a node that is down: with it, those that are up may be no majority. What is promoted
+   * votes at once, what is added only when it has caught up.
    */
   #mayGain({ members }: Membership, change: readonly MemberChange[]): boolean {
     const { budget } = this.#ground;
