@@ -487,7 +487,9 @@ export class Replica {
       return;
     }
     if (this.#throttled(ticket, command.length)) return;
-    if (valid.kind === "send" && this.#outside.isStorageFull()) {
+    // A retry stores nothing: it is told what became of its first try.
+    const stores = valid.kind === "send" && !this.#machine.remembersRequest(command);
+    if (stores && this.#outside.isStorageFull()) {
       ticket.reply(failure("STORAGE_FULL", "the leader's disk is full: free space or add some"));
       return;
     }

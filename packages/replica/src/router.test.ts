@@ -83,6 +83,16 @@ describe("an answer to a request that was forwarded", () => {
     expect(told[1]).toMatchObject({ kind: "failed", code: "UNAVAILABLE" });
   });
 
+  test("is that of the first, when the request came twice", () => {
+    const [leader, follower] = [new Bench(LEADER, 1), new Bench(FOLLOWER, 2)];
+    follower.router.call(GROUP, FIND, () => undefined);
+    forward(follower.sent[0], leader);
+    forward(follower.sent[0], leader);
+    expect(leader.tickets).toHaveLength(1);
+    leader.tickets[0]?.reply(NOT_THERE);
+    expect(leader.sent).toHaveLength(1);
+  });
+
   test("is not sent any more when the connection broke in between: the number may be somebody else's", () => {
     const [leader, follower] = [new Bench(LEADER, 1), new Bench(FOLLOWER, 2)];
     follower.router.call(GROUP, FIND, () => undefined);

@@ -127,6 +127,8 @@ export class Router {
     frame: { readonly serial: number; readonly group: GroupId; readonly request: Uint8Array },
   ): void {
     const key = `${from}/${frame.serial}`;
+    // It came twice: whoever carries the first one out answers, since what is said of the second may differ.
+    if (this.#forwarded.has(key)) return;
     const send = (reply: EngineReply): boolean => {
       const { serial } = frame;
       return this.#outside.send(
@@ -143,7 +145,7 @@ export class Router {
     } else {
       const ticket: Ticket = {
         reply: (reply) => {
-          // Void since: the connection broke, or the request came again. Whoever has the number now asked otherwise.
+          // Void since: the connection broke. Whoever has the number now asked otherwise.
           const isWanted = this.#forwarded.get(key)?.ticket === ticket;
           if (isWanted) this.#forwarded.delete(key);
           if (isWanted && send(reply)) return;
