@@ -1,10 +1,12 @@
 /** Attributes of a queue: their type, defaults, ranges and codec. */
 import type { ByteReader, ByteWriter, GroupId } from "@kqueuey/base";
 import { encodeUtf8, groupId } from "@kqueuey/base";
+import { durationMs, durationWord } from "./duration.ts";
 import type { QueueId } from "./ids.ts";
 import { ID_END } from "./ids.ts";
 import {
   BODY_RECORD_BYTES_MAX,
+  DELAY_MS_MAX,
   LEASE_MS_MAX,
   MAXIMUM_RECEIVES_MAX,
   RECEIVE_WAIT_MS_MAX,
@@ -60,7 +62,7 @@ export const DEFAULT_ATTRIBUTES: QueueAttributes = {
 
 const NUMBERS = [
   ["visibilityTimeoutMs", 0, LEASE_MS_MAX],
-  ["delayMs", 0, LEASE_MS_MAX],
+  ["delayMs", 0, DELAY_MS_MAX],
   ["retentionMs", RETENTION_MS_MIN, RETENTION_MS_MAX],
   ["maximumMessageBytes", 1, BODY_RECORD_BYTES_MAX],
   ["receiveWaitMs", 0, RECEIVE_WAIT_MS_MAX],
@@ -92,7 +94,7 @@ export function encodeAttributes(writer: ByteWriter, changes: QueueAttributeChan
   writer.u8(mask);
   for (const [name] of NUMBERS) {
     const value = changes[name];
-    if (value !== undefined) writer.u32(value);
+    if (value !== undefined) writer.u32(durationWord(value));
   }
   if (deadLetter === undefined) return;
   writer.u48(deadLetter.queueId);
@@ -108,7 +110,8 @@ export function decodeAttributes(reader: ByteReader): QueueAttributeChanges {
   const changes: { -readonly [K in keyof QueueAttributes]?: QueueAttributes[K] } = {};
   NUMBERS.forEach(([name, from, to], bit) => {
     if ((mask & (1 << bit)) === 0) return;
-    const value = reader.u32();
+    // A size is no duration, but far below where the words of durations differ.
+    const value = durationMs(reader.u32());
     if (value < from || value > to) reader.fail();
     changes[name] = value;
   });

@@ -112,6 +112,7 @@ const REASONS: Readonly<Record<RefusalReason, number>> = {
   malformed: 8,
   "task-running": 9,
   "task-not-found": 10,
+  "in-flight-limit": 11,
 };
 
 /** Ends a command that changed nothing. */

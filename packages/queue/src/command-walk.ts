@@ -7,14 +7,17 @@ import {
   COMMAND_HEADER_BYTES,
   type CommandKind,
   QUEUE_DEFAULT,
+  RECEIVE_BOUNDED,
   REQUEST_HASH,
   REQUEST_NONE,
   REQUEST_SESSION,
 } from "./command.ts";
+import { durationMs } from "./duration.ts";
 import { ID_END, type QueueId } from "./ids.ts";
 import {
   BODY_RECORD_BYTES_MAX,
   COMMAND_OPERATIONS_MAX,
+  DELAY_MS_MAX,
   LEASE_MS_MAX,
   MOVE_RATE_MAX,
   NAME_BYTES_MAX,
@@ -92,12 +95,8 @@ function walkFields(kind: CommandKind, reader: ByteReader): number {
   switch (kind) {
     case "send":
       return walkSend(reader);
-    case "receive": {
-      const limit = walkCount(reader);
-      reader.skip(4);
-      walkDuration(reader, true);
-      return limit;
-    }
+    case "receive":
+      return walkReceive(reader);
     case "tombstone":
     case "undelivered": {
       const count = walkCount(reader);
@@ -153,8 +152,20 @@ function walkFields(kind: CommandKind, reader: ByteReader): number {
   }
 }
 
+function walkReceive(reader: ByteReader): number {
+  const word = reader.u16();
+  const limit = checkCount(reader, word & ~RECEIVE_BOUNDED);
+  reader.skip(4);
+  walkDuration(reader, true);
+  if ((word & RECEIVE_BOUNDED) !== 0) reader.skip(4);
+  return limit;
+}
+
 function walkCount(reader: ByteReader): number {
-  const count = reader.u16();
+  return checkCount(reader, reader.u16());
+}
+
+function checkCount(reader: ByteReader, count: number): number {
   if (count < 1 || count > COMMAND_OPERATIONS_MAX) {
     reader.fail();
     return 0;
@@ -170,7 +181,8 @@ function walkDuration(reader: ByteReader, mayBeDefault: boolean): void {
 function walkSend(reader: ByteReader): number {
   const count = walkCount(reader);
   for (let i = 0; i < count && reader.ok; i++) {
-    walkDuration(reader, true);
+    const delay = reader.u32();
+    if (delay !== QUEUE_DEFAULT && durationMs(delay) > DELAY_MS_MAX) reader.fail();
     walkRecord(reader);
   }
   return count;

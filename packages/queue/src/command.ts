@@ -14,6 +14,7 @@ import type { QueueAttributeChanges, QueueAttributes, TextChanges, Texts } from 
 import { encodeAttributes, encodeTexts } from "./attributes.ts";
 import type { BodyRecord } from "./body-record.ts";
 import { encodeBodyRecord, encodePlainRecord, plainRecordHead } from "./body-record.ts";
+import { durationWord } from "./duration.ts";
 import type { FencingToken, QueueId, Sequence, SessionId } from "./ids.ts";
 import { TASK_ID_BYTES } from "./move-tasks.ts";
 import { RECEIPT_PART_BYTES } from "./receipt.ts";
@@ -47,6 +48,8 @@ export type CommandKind = keyof typeof COMMAND;
 
 /** u32 in place of a duration: take the queue's. */
 export const QUEUE_DEFAULT = 0xffff_ffff;
+/** Beside the limit of a receive: a bound on what is in flight follows, u32. */
+export const RECEIVE_BOUNDED = 0x8000;
 /** Bytes before the request id. */
 export const COMMAND_HEADER_BYTES = 5;
 /** Tags of a request id. */
@@ -82,7 +85,7 @@ export interface QueueCommand {
 
 /** A message to send. */
 export interface SendMessage extends BodyRecord {
-  /** ms, 0 … 43,200,000; absent: the queue's delay at apply. */
+  /** ms, 0 … 31,536,000,000; absent: the queue's delay at apply. */
   readonly delayMs?: number | undefined;
 }
 
@@ -98,6 +101,8 @@ export interface ReceiveCommand extends QueueCommand {
   readonly maxBytes: number;
   /** ms, 0 … 43,200,000; absent: the queue's timeout at apply. 0 grants tokens and leaves the messages visible. */
   readonly visibilityTimeoutMs?: number | undefined;
+  /** Messages of the queue in flight at most, these included; absent: as many as there are. */
+  readonly inFlightMax?: number | undefined;
 }
 
 /** A lease, as its receipt tells it. */
@@ -214,7 +219,8 @@ export function encodeSend(writer: ByteWriter, command: SendCommand, crc32: Crc3
   const start = begin(writer, COMMAND.send, command.requestId, command.queueId);
   writer.u16(command.messages.length);
   for (const message of command.messages) {
-    writer.u32(message.delayMs ?? QUEUE_DEFAULT);
+    const { delayMs } = message;
+    writer.u32(delayMs === undefined ? QUEUE_DEFAULT : durationWord(delayMs));
     encodeBodyRecord(writer, message, crc32);
   }
   end(writer, start);
@@ -282,9 +288,11 @@ export function encodePackedTombstone(
 
 export function encodeReceive(writer: ByteWriter, command: ReceiveCommand): void {
   const start = begin(writer, COMMAND.receive, command.requestId, command.queueId);
-  writer.u16(command.limit);
+  const { inFlightMax } = command;
+  writer.u16(inFlightMax === undefined ? command.limit : command.limit | RECEIVE_BOUNDED);
   writer.u32(Math.min(command.maxBytes, 0xffff_ffff));
   writer.u32(command.visibilityTimeoutMs ?? QUEUE_DEFAULT);
+  if (inFlightMax !== undefined) writer.u32(inFlightMax);
   end(writer, start);
 }
 

@@ -7,10 +7,10 @@
 /** Indexes of entries are below it: a body's reference has 40 bits for its entry. */
 export const ENTRY_INDEX_END = 0x100_0000_0000;
 /**
- * Cluster time is below it, 34 years and some: deadlines have 40 bits, and lie half a day ahead at most. A later time
- * was made by no clock.
+ * Cluster time is below it, 33 years and some: deadlines have 40 bits, and lie a year ahead at most. A later time was
+ * made by no clock.
  */
-export const CLUSTER_TIME_END = 0xff_f000_0000;
+export const CLUSTER_TIME_END = 0xf8_0000_0000;
 /** Message operations (messages sent, receive limits, receipts) in one entry. */
 export const ENTRY_OPERATIONS_MAX = 4_096;
 /** Commands in one entry. */
@@ -21,13 +21,15 @@ export const ENTRY_BYTES_MAX: number = 8 * 1024 * 1024;
 export const COMMAND_OPERATIONS_MAX = 1_000;
 /** Bytes of one body record, its header included. */
 export const BODY_RECORD_BYTES_MAX: number = 4 * 1024 * 1024;
-/** Longest lease or delay: 12 hours. Leases have 26 bits of ms, and the timing wheel spans 18.6 hours. */
+/** Longest lease, and delay of a message that is given back: 12 hours. Leases have 26 bits of ms. */
 export const LEASE_MS_MAX = 43_200_000;
+/** Longest delay of a message that is sent: 365 days. */
+export const DELAY_MS_MAX = 31_536_000_000;
 /** Longest time from a grant to the end of its lease, extensions included: 12 hours. */
 export const LEASE_TOTAL_MS_MAX = 43_200_000;
 /** Retention, in ms. */
 export const RETENTION_MS_MIN = 1_000;
-export const RETENTION_MS_MAX = 4_000_000_000;
+export const RETENTION_MS_MAX = 63_072_000_000;
 /** Longest wait that a queue may have as its default. */
 export const RECEIVE_WAIT_MS_MAX = 900_000;
 /** Receives after which a message may at the latest become a dead letter. */

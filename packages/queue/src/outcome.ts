@@ -12,6 +12,8 @@ export type RefusalReason =
   | "request-id-reused"
   /** A limit of the machine: texts of a queue, sources of accepted messages. */
   | "limit-reached"
+  /** As many messages are in flight as the receive allows. */
+  | "in-flight-limit"
   /** The queue was deleted, and this is a late duplicate of its creation. */
   | "queue-deleted"
   /** The command is for the catalogue and this is not group 0. */

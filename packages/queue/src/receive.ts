@@ -2,8 +2,8 @@
 import type { ClusterTimeMs, DurationMs } from "@kqueuey/base";
 import { assert } from "@kqueuey/base";
 import type { Call } from "./call.ts";
-import { queueOf } from "./call.ts";
-import { QUEUE_DEFAULT } from "./command.ts";
+import { queueOf, refuse } from "./call.ts";
+import { QUEUE_DEFAULT, RECEIVE_BOUNDED } from "./command.ts";
 import type { Core } from "./core.ts";
 import { STEP } from "./core.ts";
 import { comeBack, exhausted, moveAway } from "./dead-letter.ts";
@@ -27,9 +27,16 @@ interface Allowance {
 export function applyReceive(core: Core, call: Call): void {
   const queue = queueOf(core, call);
   if (queue === undefined) return;
-  const messages = call.u16();
+  const limit = call.u16();
   const bytes = call.u32();
   const asked = call.u32();
+  const inFlightMax = (limit & RECEIVE_BOUNDED) === 0 ? Number.POSITIVE_INFINITY : call.u32();
+  const room = inFlightMax - queue.inFlight;
+  if (room <= 0) {
+    refuse(core, call, "in-flight-limit");
+    return;
+  }
+  const messages = Math.min(limit & ~RECEIVE_BOUNDED, room);
   const leaseMs = asked === QUEUE_DEFAULT ? queue.attributes.visibilityTimeoutMs : asked;
   const grantFirst = queue.nextToken;
   if (queue.available > 0) {

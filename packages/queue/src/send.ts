@@ -5,6 +5,7 @@ import { queueOf } from "./call.ts";
 import { QUEUE_DEFAULT } from "./command.ts";
 import type { Core } from "./core.ts";
 import { STEP } from "./core.ts";
+import { durationMs } from "./duration.ts";
 import type { Sequence } from "./ids.ts";
 import { noteSecond, openPage, putDelayed, putReady } from "./places.ts";
 import { takeSequence } from "./queue.ts";
@@ -20,7 +21,7 @@ export function applySend(core: Core, call: Call): void {
   const index = call.index;
   for (let i = 0; i < count; i++) {
     const asked = call.u32();
-    const delayMs = asked === QUEUE_DEFAULT ? queue.attributes.delayMs : asked;
+    const delayMs = asked === QUEUE_DEFAULT ? queue.attributes.delayMs : durationMs(asked);
     const offset = call.at;
     const length = bodyRecordLength(call.data, offset) ?? 0;
     call.at = offset + length;

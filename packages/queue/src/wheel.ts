@@ -1,8 +1,9 @@
 /**
  * When delays and leases end: a timing wheel over slots, linked in both directions through their lease
  * planes, so that taking one out costs what putting it in does and nothing stale stays. 65,536 coarse
- * buckets of 1,024 ms span 18.6 hours, over the 12 that a lease may last; the second at hand is spread
- * over 1,024 buckets of 1 ms, which hold equal deadlines. The order within a bucket is the history's
+ * buckets of 1,024 ms span 18.6 hours, over the 12 that a lease may last; a longer delay goes round once
+ * more each time that its bucket comes up. The second at hand is spread over 1,024 buckets of 1 ms, which
+ * hold equal deadlines. The order within a bucket is the history's
  * and thus not to be relied on: who takes from one sorts by (queue, sequence).
  */
 import { assert, must } from "@kqueuey/base";

@@ -71,6 +71,7 @@ export type TestCommand = { readonly id?: TestRequest } & (
       readonly op: "receive";
       readonly queue: number;
       readonly limit: number;
+      readonly inFlightMax?: number | undefined;
       readonly maxBytes?: number | undefined;
       readonly visibilityMs?: number | undefined;
     }
@@ -174,6 +175,7 @@ export function encodeCommand(command: TestCommand): Uint8Array {
         limit: command.limit,
         maxBytes: command.maxBytes ?? 4_194_304,
         visibilityTimeoutMs: command.visibilityMs,
+        inFlightMax: command.inFlightMax,
       });
       break;
     case "tombstone":

@@ -25,6 +25,7 @@ const REASONS: readonly RefusalReason[] = [
   "malformed",
   "task-running",
   "task-not-found",
+  "in-flight-limit",
 ];
 const STATES: readonly CatalogueState[] = ["reserved", "active", "deleting"];
 

@@ -53,6 +53,11 @@ export function refusalError(reason: RefusalReason, queue: string): KQueueyError
         "INVALID_ARGUMENT",
         "the request id was used for another kind of call: draw a new one for each call",
       );
+    case "in-flight-limit":
+      return new KQueueyError(
+        "LIMIT_REACHED",
+        `as many messages of queue ${queue} are in flight as may be: tombstone or release some`,
+      );
     case "limit-reached":
       return new KQueueyError(
         "LIMIT_REACHED",

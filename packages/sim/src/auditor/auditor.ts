@@ -184,7 +184,13 @@ export class Auditor {
         return { kind: "sent", messageIds: rules.send(queue, command.messages, at) };
       case "receive": {
         const leaseMs = command.leaseMs ?? queue.number("visibilityTimeoutMs");
-        return { kind: "granted", grants: rules.receive(queue, { ...command, leaseMs }, at) };
+        const room = command.inFlightMax - queue.counters.inFlight;
+        if (room <= 0) return refused("in-flight-limit");
+        const limit = Math.min(command.limit, room);
+        return {
+          kind: "granted",
+          grants: rules.receive(queue, { ...command, limit, leaseMs }, at),
+        };
       }
       case "tombstone":
       case "extend":

@@ -53,6 +53,7 @@ export type AuditedCommand = Common &
     | {
         readonly kind: "receive";
         readonly limit: number;
+        readonly inFlightMax: number;
         readonly maxBytes: number;
         readonly leaseMs: number | undefined;
       }
@@ -133,14 +134,17 @@ function readFields(
     case 2: {
       const limit = reader.u16();
       const maxBytes = reader.u32();
+      const leaseMs = readDuration(reader);
+      const isBounded = limit >= 0x8000;
       return {
         requestKey,
         counted,
         queueId,
         kind: "receive",
-        limit,
+        limit: limit % 0x8000,
         maxBytes,
-        leaseMs: readDuration(reader),
+        leaseMs,
+        inFlightMax: isBounded ? reader.u32() : Number.POSITIVE_INFINITY,
       };
     }
     case 3:
@@ -197,8 +201,13 @@ const PLAIN: ReadonlyMap<number, PlainKind> = new Map([
 ]);
 
 function readDuration(reader: ByteReader): number | undefined {
-  const ms = reader.u32();
-  return ms === QUEUE_DEFAULT ? undefined : ms;
+  const word = reader.u32();
+  return word === QUEUE_DEFAULT ? undefined : longMs(word);
+}
+
+/** Ms, or seconds where the highest bit says so. */
+function longMs(word: number): number {
+  return word < 0x8000_0000 ? word : (word - 0x8000_0000) * 1_000;
 }
 
 function readMessages(data: Uint8Array, reader: ByteReader): AuditedSend[] {
@@ -248,7 +257,7 @@ function readAttributes(reader: ByteReader): AttributeChanges {
   const mask = reader.u8();
   const numbers = new Map<string, number>();
   NUMBERS.forEach((name, bit) => {
-    if ((mask & (1 << bit)) !== 0) numbers.set(name, reader.u32());
+    if ((mask & (1 << bit)) !== 0) numbers.set(name, longMs(reader.u32()));
   });
   if ((mask & (2 << NUMBERS.length)) !== 0) return { numbers, deadLetter: "none" };
   if ((mask & (1 << NUMBERS.length)) === 0) return { numbers, deadLetter: "keep" };
