@@ -59,13 +59,14 @@ function running(cluster: Cluster, leader: number): Running {
       return `node ${leader}`;
     },
     restart: async () => {
+      beforeRestart = await stalls(cluster);
       await Promise.all(cluster.places.map(({ id }) => cluster.kill(id)));
       const startedMs = performance.now();
       cluster.startAll();
       await cluster.leader();
       return performance.now() - startedMs;
     },
-    figures: () => stalls(cluster),
+    figures: async () => beforeRestart ?? (await stalls(cluster)),
     stop: async () => {
       if (process.env["PROFILE_FOLDER"] !== undefined) await leaveProfiles(cluster);
       await cluster.stop();

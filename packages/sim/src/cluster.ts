@@ -279,6 +279,8 @@ export class SimCluster {
       store: {
         retainedBytesMax: options.retainedBytesMax ?? 64 * 1024,
         cacheBytesMax: options.cacheBytesMax ?? 64 * 1024,
+        // Compaction is to happen in short runs.
+        sparseLastsMs: 0,
       },
       walSegmentBytes: options.walSegmentBytes ?? 256 * 1024,
       walSyncMode: () => "dsync",

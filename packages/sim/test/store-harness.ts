@@ -135,6 +135,7 @@ export class StoreHarness {
           bodySegmentBytes: this.#options.bodySegmentBytes ?? 64 * 1024,
           reserveBytes: 64 * 1024,
           retainedBytesMax: 128 * 1024,
+          sparseLastsMs: 0,
         },
         wal: {
           segmentBytes: this.#options.segmentBytes ?? 64 * 1024,

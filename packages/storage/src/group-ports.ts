@@ -19,6 +19,11 @@ export interface GroupStoreLimits {
   readonly bodySegmentBytes: number;
   /** Given up when the disk is full, so that what frees space can go on. Default 16 MiB. */
   readonly reserveBytes: number;
+  /**
+   * Bodies are copied out of a mostly dead segment of the log once it lost little in this long: before that it may be
+   * about to go by itself. 0: at once. Default 2,000.
+   */
+  readonly sparseLastsMs: number;
 }
 
 const MIB = 1024 * 1024;
@@ -30,6 +35,7 @@ export const DEFAULT_LIMITS: GroupStoreLimits = {
   snapshotIdleMs: 60_000,
   bodySegmentBytes: 64 * MIB,
   reserveBytes: 16 * MIB,
+  sparseLastsMs: 2_000,
 };
 
 export interface GroupPorts {

@@ -224,7 +224,8 @@ class OpenStorage implements NodeStorage {
     this.#engines = engines;
     this.#reserve = parts.reserve;
     this.#pacer = parts.pacer;
-    this.#reclaimer = new Reclaimer(log.wal, engines);
+    const { sparseLastsMs } = { ...DEFAULT_LIMITS, ...opening.config.limits };
+    this.#reclaimer = new Reclaimer(log.wal, engines, sparseLastsMs);
     this.#failed = opening.config.onFailure;
     this.#meta = meta;
   }

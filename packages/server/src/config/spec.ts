@@ -322,7 +322,7 @@ const shape = {
   ),
   recentBodiesBytesMax: numberKey(
     { kind: "bytes", min: 0, max: 64 * 1_024 * MIB },
-    "64MiB",
+    "32MiB",
     "Memory for the bodies sent last, served without a disk read.",
   ),
 } satisfies { readonly [K in ConfigKey]: z.ZodType };
