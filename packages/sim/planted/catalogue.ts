@@ -1,6 +1,7 @@
 /** Every planted bug. */
 import type { PlantedBug } from "./bug.ts";
 import { CONSENSUS_BUGS } from "./catalogue/consensus.ts";
+import { MOVE_BUGS } from "./catalogue/moves.ts";
 import { QUEUE_BUGS } from "./catalogue/queue.ts";
 import { REPLICA_BUGS } from "./catalogue/replica.ts";
 import { STORAGE_BUGS } from "./catalogue/storage.ts";
@@ -9,5 +10,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...CONSENSUS_BUGS,
   ...REPLICA_BUGS,
   ...QUEUE_BUGS,
+  ...MOVE_BUGS,
   ...STORAGE_BUGS,
 ];

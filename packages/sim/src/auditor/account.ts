@@ -7,7 +7,7 @@ import type { DeadLetterPolicy } from "./entry-reader.ts";
 export type Place = "ready" | "delayed" | "leased" | "gone";
 
 /** How a message left its queue. */
-export type Fate = "tombstoned" | "expired" | "purged" | "deleted" | "dead-lettered";
+export type Fate = "tombstoned" | "expired" | "purged" | "deleted" | "dead-lettered" | "moved";
 
 /** How a lease ended. */
 export type LeaseEnd = "deadline" | "released" | "undelivered" | Fate;
@@ -39,6 +39,8 @@ export interface Message {
   readonly bytes: number;
   /** Second of cluster time in which its first queue took it in. */
   readonly enqueuedSecond: number;
+  /** The queue that it came from as a dead letter; 0: none, or a task moved it here. */
+  readonly source: number;
   /** Receives in the queues before this one. */
   readonly countOnArrival: number;
   /** Cluster time before which it must not be granted for the first time. */

@@ -8,10 +8,12 @@ import { AuditedCatalogue } from "./catalogue.ts";
 import {
   type AttributeChanges,
   type AuditedCommand,
+  type MoveCommand,
   readEntry,
   type SettleKind,
 } from "./entry-reader.ts";
 import { Ledger } from "./ledger.ts";
+import { Moves, type Task } from "./moves.ts";
 import { type AuditedOutcome, done, refused } from "./outcome.ts";
 import { type Moment, Rules } from "./rules.ts";
 
@@ -23,6 +25,13 @@ export interface AuditedIndex {
   readonly now: number;
   /** Queues that it changed, with their counters after it. */
   readonly queues: readonly QueueAfter[];
+  /** Move tasks that it changed. */
+  readonly tasks: readonly TaskAfter[];
+}
+
+export interface TaskAfter extends Pick<Task, "id" | "status" | "moved" | "toMove"> {
+  /** Queue id. */
+  readonly source: number;
 }
 
 export interface QueueAfter {
@@ -51,11 +60,20 @@ const NO_CHANGES: AttributeChanges = { numbers: new Map(), deadLetter: "keep" };
 /** Commands on a queue that exists. */
 type QueueCommand = Extract<
   AuditedCommand,
-  { readonly kind: "send" | "receive" | SettleKind | "setQueue" | "purgeQueue" }
+  {
+    readonly kind:
+      | "send"
+      | "receive"
+      | SettleKind
+      | MoveCommand["kind"]
+      | "setQueue"
+      | "purgeQueue";
+  }
 >;
 
 export class Auditor {
   readonly rules: Rules = new Rules();
+  readonly moves: Moves = new Moves(this.rules);
   readonly catalogue: AuditedCatalogue = new AuditedCatalogue();
   /** Every queue that ever was, deleted ones too. */
   readonly queuesByName: Map<string, Queue> = new Map();
@@ -87,6 +105,7 @@ export class Auditor {
   audit(entry: Entry): void {
     const { touched } = this.rules;
     touched.clear();
+    this.moves.touched.clear();
     if (entry.kind === "commands") this.#auditCommands(entry);
     const queues: QueueAfter[] = [];
     for (const queue of touched) {
@@ -94,7 +113,11 @@ export class Auditor {
       queue.states.push({ index: entry.index, counters, attributes: queue.attributes });
       if (!queue.isDeleted) queues.push({ id: queue.id, ...counters });
     }
-    this.#indexes.push({ term: entry.term, entry, now: this.#now, queues });
+    const tasks: TaskAfter[] = [];
+    for (const { source, id, status, moved, toMove } of this.moves.touched) {
+      if (!source.isDeleted) tasks.push({ source: source.id, id, status, moved, toMove });
+    }
+    this.#indexes.push({ term: entry.term, entry, now: this.#now, queues, tasks });
   }
 
   #auditCommands(entry: Entry): void {
@@ -106,7 +129,7 @@ export class Auditor {
     this.#now = Math.max(this.#now, read.clusterTimeMs);
     const at = { index: entry.index, now: this.#now };
     this.#ledger.advance(this.#now);
-    this.rules.passTime(at);
+    this.moves.passTime(this.rules.passTime(at), at);
     for (const command of read.commands) this.#execute(command, at);
   }
 
@@ -170,7 +193,9 @@ export class Auditor {
       case "release":
       case "undelivered":
       case "setQueue":
-      case "purgeQueue": {
+      case "purgeQueue":
+      case "startMove":
+      case "cancelMove": {
         const queue = this.rules.queues.get(command.queueId);
         return queue === undefined ? refused("queue-not-found") : this.#onQueue(queue, command, at);
       }
@@ -206,6 +231,9 @@ export class Auditor {
         queue.attributes = changed(queue.attributes, command.attributes);
         rules.touched.add(queue);
         return done(true);
+      case "startMove":
+      case "cancelMove":
+        return this.moves.execute(queue, command, at);
       case "purgeQueue":
         return done(rules.purge(queue, "purged", at));
     }
@@ -228,6 +256,7 @@ export class Auditor {
     if (queue === undefined) return done(false);
     this.rules.purge(queue, "deleted", at);
     queue.isDeleted = true;
+    this.moves.forget(queue);
     this.rules.queues.delete(id);
     this.#deleted.add(id);
     return done(true);

@@ -1,5 +1,5 @@
 /** Reads an entry's commands into plain objects: the auditor's own reading of the format, not the machine's. */
-import { ByteReader, decodeUtf8 } from "@kqueuey/base";
+import { ByteReader, decodeUtf8, toHex } from "@kqueuey/base";
 import { countedKeyOf, requestKeyOf } from "../workload/request-ids.ts";
 
 /** Attributes that the rules depend on, and the rest as numbers. */
@@ -47,24 +47,42 @@ export interface Counted {
   readonly count: number;
 }
 
-export type AuditedCommand = Common &
-  (
-    | { readonly kind: "send"; readonly messages: readonly AuditedSend[] }
+/** About a move task of the queue. */
+export type MoveCommand = Common & { readonly taskId: string } & (
     | {
-        readonly kind: "receive";
-        readonly limit: number;
-        readonly inFlightMax: number;
-        readonly maxBytes: number;
-        readonly leaseMs: number | undefined;
+        readonly kind: "startMove";
+        /** 0: the queue that each message came from. */
+        readonly destination: number;
+        /** 0: no rate was given. */
+        readonly perSecond: number;
       }
-    | { readonly kind: SettleKind; readonly leases: readonly AuditedLease[] }
-    | { readonly kind: "createQueue"; readonly name: string; readonly attributes: AttributeChanges }
-    | { readonly kind: "reserveQueue"; readonly name: string }
-    | { readonly kind: "setQueue"; readonly attributes: AttributeChanges }
-    | { readonly kind: "purgeQueue" }
-    | { readonly kind: PlainKind }
-    | { readonly kind: "initCluster" | "openSession" }
+    | { readonly kind: "cancelMove" }
   );
+
+export type AuditedCommand =
+  | MoveCommand
+  | (Common &
+      (
+        | { readonly kind: "send"; readonly messages: readonly AuditedSend[] }
+        | {
+            readonly kind: "receive";
+            readonly limit: number;
+            readonly inFlightMax: number;
+            readonly maxBytes: number;
+            readonly leaseMs: number | undefined;
+          }
+        | { readonly kind: SettleKind; readonly leases: readonly AuditedLease[] }
+        | {
+            readonly kind: "createQueue";
+            readonly name: string;
+            readonly attributes: AttributeChanges;
+          }
+        | { readonly kind: "reserveQueue"; readonly name: string }
+        | { readonly kind: "setQueue"; readonly attributes: AttributeChanges }
+        | { readonly kind: "purgeQueue" }
+        | { readonly kind: PlainKind }
+        | { readonly kind: "initCluster" | "openSession" }
+      ));
 
 export interface AuditedEntry {
   readonly clusterTimeMs: number;
@@ -74,6 +92,7 @@ export interface AuditedEntry {
 const QUEUE_DEFAULT = 0xffff_ffff;
 const ENTRY_VERSION = 1;
 const BODY_FIXED_BYTES = 8;
+const TASK_ID_BYTES = 16;
 const PADDING = ".";
 const NUMBERS = [
   "visibilityTimeoutMs",
@@ -184,13 +203,28 @@ function readFields(
       return { requestKey, counted, queueId, kind: "openSession" };
     case 16:
       return { requestKey, counted, queueId, kind: "initCluster" };
-    default: {
-      const plain = PLAIN.get(kind);
-      return plain === undefined
-        ? `a command of kind ${kind}`
-        : { requestKey, counted, queueId, kind: plain };
-    }
+    case 19:
+    case 20:
+      return readMove(kind, common, reader);
+    default:
+      return readPlain(kind, common);
   }
+}
+
+function readPlain(kind: number, common: Common): AuditedCommand | string {
+  const { requestKey, counted, queueId } = common;
+  const plain = PLAIN.get(kind);
+  if (plain === undefined) return `a command of kind ${kind}`;
+  return { requestKey, counted, queueId, kind: plain };
+}
+
+function readMove(kind: number, common: Common, reader: ByteReader): MoveCommand {
+  const { requestKey, counted, queueId } = common;
+  const taskId = toHex(reader.raw(TASK_ID_BYTES));
+  if (kind === 20) return { requestKey, counted, queueId, kind: "cancelMove", taskId };
+  const destination = reader.u48();
+  const perSecond = reader.u32();
+  return { requestKey, counted, queueId, kind: "startMove", taskId, destination, perSecond };
 }
 
 const PLAIN: ReadonlyMap<number, PlainKind> = new Map([

@@ -7,6 +7,7 @@ export type AuditedOutcome =
   | { readonly kind: "granted"; readonly grants: readonly Grant[] }
   | { readonly kind: "settled"; readonly results: readonly Settled[] }
   | { readonly kind: "done"; readonly changed: boolean }
+  | { readonly kind: "task"; readonly moved: number }
   | { readonly kind: "refused"; readonly reason: string };
 
 export const done = (changed: boolean): AuditedOutcome => ({ kind: "done", changed });

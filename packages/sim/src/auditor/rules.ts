@@ -59,6 +59,7 @@ export class Rules {
         id: messageIdOf(queue.id, queue.nextSequence),
         entry: at.index,
         enqueuedSecond: Math.floor(at.now / 1_000),
+        source: 0,
         count: 0,
         delayedUntil: at.now + delayMs,
       });
@@ -72,10 +73,18 @@ export class Rules {
     queue: Queue,
     what: Pick<
       Message,
-      "id" | "body" | "bytes" | "entry" | "offset" | "enqueuedSecond" | "count" | "delayedUntil"
+      | "id"
+      | "body"
+      | "bytes"
+      | "entry"
+      | "offset"
+      | "enqueuedSecond"
+      | "source"
+      | "count"
+      | "delayedUntil"
     >,
   ): Message {
-    const { id, body, bytes, entry, offset, enqueuedSecond, count, delayedUntil } = what;
+    const { id, body, bytes, entry, offset, enqueuedSecond, source, count, delayedUntil } = what;
     const message: Message = {
       id,
       body,
@@ -83,6 +92,7 @@ export class Rules {
       entry,
       offset,
       enqueuedSecond,
+      source,
       count,
       delayedUntil,
       queue,
@@ -234,7 +244,24 @@ export class Rules {
     assert(target !== undefined, "a dead letter has somewhere to go");
     leave(message, "dead-lettered", at);
     this.touched.add(message.queue);
-    setPlace(this.#append(target, message), "ready");
+    setPlace(this.#append(target, { ...message, source: message.queue.id }), "ready");
+  }
+
+  /** The oldest message that could be received. */
+  oldestReady(queue: Queue): Message | undefined {
+    const fresh = firstReady(queue.fresh, false);
+    const redelivered = firstReady(queue.redelivered, true);
+    if (fresh === undefined || redelivered === undefined) return fresh ?? redelivered;
+    return fresh.sequence < redelivered.sequence ? fresh : redelivered;
+  }
+
+  /** By a move task: as if it had just been sent, but for its id and its body. */
+  moveTo(message: Message, target: Queue, at: Moment): void {
+    leave(message, "moved", at);
+    this.touched.add(message.queue);
+    const enqueuedSecond = Math.floor(at.now / 1_000);
+    const moved = { ...message, source: 0, count: 0, enqueuedSecond };
+    setPlace(this.#append(target, moved), "ready");
   }
 
   purge(queue: Queue, fate: "purged" | "deleted", at: Moment): boolean {
@@ -246,8 +273,11 @@ export class Rules {
     return had;
   }
 
-  /** What is due by itself: leases and delays by (time, queue, sequence), then retention by (queue, sequence). */
-  passTime(at: Moment): void {
+  /**
+   * What is due by itself: leases and delays by (time, queue, sequence), then retention by (queue, sequence). Gives the
+   * steps left.
+   */
+  passTime(at: Moment): number {
     let steps = TIME_STEPS_MAX;
     for (;;) {
       const alarm = this.#alarms.peek();
@@ -257,7 +287,7 @@ export class Rules {
         message.visibleAt === alarm.atMs &&
         (message.place === "leased" || message.place === "delayed");
       if (isCurrent) {
-        if (steps === 0) return;
+        if (steps === 0) return 0;
         steps -= 1;
         this.touched.add(message.queue);
         if (message.place === "leased") this.#comeBack(message, "deadline", at);
@@ -265,12 +295,12 @@ export class Rules {
       }
       this.#alarms.pop();
     }
-    this.#retire(steps, at);
+    return this.#retire(steps, at);
   }
 
-  #retire(steps: number, at: Moment): void {
+  #retire(steps: number, at: Moment): number {
     const second = Math.floor(at.now / 1_000);
-    if (this.#retiredSecond >= second) return;
+    if (this.#retiredSecond >= second) return steps;
     let left = steps;
     for (const id of [...this.queues.keys()].sort((a, b) => a - b)) {
       const queue = this.queues.get(id);
@@ -278,13 +308,14 @@ export class Rules {
       const kept = Math.ceil(queue.number("retentionMs") / 1_000);
       for (const message of [...queue.live.values()]) {
         if (message.enqueuedSecond >= second - kept) continue;
-        if (left === 0) return;
+        if (left === 0) return 0;
         left -= 1;
         this.touched.add(queue);
         leave(message, "expired", at);
       }
     }
     this.#retiredSecond = second;
+    return left;
   }
 }
 

@@ -24,7 +24,8 @@ export function readPlan(text: string): Plan {
 /** Throws `PlanError`. */
 export function decodePlan(value: unknown): Plan {
   const { strikes: _, ...sample } = planOf(1, { faultyMs: 1_000 });
-  checkShape(value, sample, "plan");
+  const { movers: __, ...workload } = sample.workload;
+  checkShape(value, { ...sample, workload }, "plan");
   const strikes = field(value, "strikes");
   if (!Array.isArray(strikes)) throw new PlanError("plan.strikes must be a list");
   for (const strike of strikes) {
@@ -33,7 +34,9 @@ export function decodePlan(value: unknown): Plan {
     }
   }
   // Decoder: the shape was checked against a plan.
-  return value as Plan;
+  const plan = value as Plan;
+  // Plans of before there were move tasks have no movers.
+  return { ...plan, workload: { ...plan.workload, movers: plan.workload.movers ?? 0 } };
 }
 
 /** Every part of `sample` must be in `value`, of the same type. Items of a list are like the sample's first. */

@@ -39,6 +39,7 @@ export class Answers implements Checker {
       case "sent":
       case "settled":
       case "done":
+      case "task":
         if (executions.some((each) => isSame(each.outcome, answer))) return undefined;
         return `told ${describe(answer)}, the log says ${describeAll(executions)}`;
       case "granted":
@@ -89,6 +90,8 @@ function isSame(outcome: AuditedOutcome, answer: Answer): boolean {
       return outcome.kind === "settled" && isEqual(outcome.results, answer.results);
     case "done":
       return outcome.kind === "done" && outcome.changed === answer.changed;
+    case "task":
+      return outcome.kind === "task" && outcome.moved === answer.moved;
     case "granted":
     case "refused":
     case "unknown":
@@ -111,6 +114,8 @@ function describe(answer: Answer | AuditedOutcome): string {
       return `settled ${answer.results.join(" ")}`;
     case "done":
       return `done, ${answer.changed ? "changed" : "nothing to do"}`;
+    case "task":
+      return `a task, moved ${answer.moved}`;
     case "refused":
       return `refused: ${answer.reason}`;
     case "granted":

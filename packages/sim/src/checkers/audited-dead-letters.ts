@@ -25,11 +25,18 @@ export class AuditedDeadLetters implements Checker {
 
   ended(end: RunEnd): void {
     const moved = new Map<MessageId, Message>();
+    // What a task moved may become a dead letter anew.
+    const again = new Set<MessageId>();
     for (const message of this.#auditor.rules.messages) {
+      if (message.fate === "moved") {
+        moved.delete(message.id);
+        again.add(message.id);
+      }
       if (message.fate !== "dead-lettered") continue;
       if (moved.has(message.id)) this.#verdicts.broken(`${message.body}: moved twice`);
       moved.set(message.id, message);
     }
+    for (const id of again) moved.delete(id);
     for (const message of messagesOf(end.history).values()) {
       for (const { queue, token, messageId } of message.deliveries) {
         const grant = this.#auditor.queuesByName.get(queue)?.grants[token - 1];

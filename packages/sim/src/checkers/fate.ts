@@ -54,7 +54,7 @@ export class Fate implements Checker {
 
   #judgePlaces(places: ReadonlyMap<MessageId, readonly Message[]>): void {
     for (const stored of places.values()) {
-      const here = stored.filter((each) => each.fate !== "dead-lettered");
+      const here = stored.filter((each) => each.fate !== "dead-lettered" && each.fate !== "moved");
       if (here.length === 1) continue;
       const where = stored.map((each) => `${each.queue.name}: ${each.fate ?? each.place}`);
       this.#verdicts.broken(`${stored[0]?.body}: ${where.join(", ")}`);

@@ -32,6 +32,25 @@ export function eachMessage(judge: MessageJudge): HistoryJudge {
   };
 }
 
+/** The same for what does not hold of messages that a task moved: silent when there may have been such a task. */
+export function unlessMoved(judge: MessageJudge): HistoryJudge {
+  const each = eachMessage(judge);
+  return {
+    ...each,
+    judge: (history, broken) => {
+      if (!mayHaveMoved(history)) each.judge(history, broken);
+    },
+  };
+}
+
+/** Whether somebody asked for a move task. */
+export function mayHaveMoved(history: History): boolean {
+  for (const { invoked } of history.calls()) {
+    if (invoked.operation.kind === "start-move") return true;
+  }
+  return false;
+}
+
 /** A judge of histories, to be told when a run is over. */
 export class HistoryChecker implements Checker {
   readonly name: string;

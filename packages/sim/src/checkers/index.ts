@@ -3,6 +3,7 @@ import { Auditor } from "../auditor/auditor.ts";
 import { Answers } from "./answers.ts";
 import { AuditedDeadLetters } from "./audited-dead-letters.ts";
 import { AuditedDelays } from "./audited-delays.ts";
+import { AuditedMoves } from "./audited-moves.ts";
 import type { Checker } from "./checker.ts";
 import { ClusterTime } from "./cluster-time.ts";
 import { Counters } from "./counters.ts";
@@ -45,6 +46,7 @@ export function allCheckers(_options: CheckerOptions): Checker[] {
     new LeaseEnds(auditor),
     new AuditedDelays(auditor),
     new AuditedDeadLetters(auditor),
+    new AuditedMoves(auditor),
     new CurrentReads(auditor),
     new HistoryChecker(liveLease),
     ...HISTORY_JUDGES.map((judge) => new HistoryChecker(judge)),

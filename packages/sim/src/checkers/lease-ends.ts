@@ -5,6 +5,7 @@
 import type { Grant } from "../auditor/account.ts";
 import type { Auditor } from "../auditor/auditor.ts";
 import type { Checker, RunEnd, Violation } from "./checker.ts";
+import { oneLeaderBetween } from "./one-leader-between.ts";
 import { Verdicts } from "./verdicts.ts";
 
 /** A leader that lost its majority steps down before this is over, ms of cluster time. */
@@ -41,27 +42,7 @@ export class LeaseEnds implements Checker {
     }
     const endedAt = grant.endedAt ?? 0;
     if (grant.end !== "deadline" || endedAt <= deadline + BOUND_MS) return;
-    if (!this.#oneLeaderBetween(deadline, endedAt)) return;
+    if (!oneLeaderBetween(this.#auditor, deadline, endedAt)) return;
     this.#verdicts.broken(`${name}: the lease ended at ${deadline}, noticed at ${endedAt}`);
-  }
-
-  /** Whether the entry that told the time before `from` and the first at `to` or later are of one term. */
-  #oneLeaderBetween(from: number, to: number): boolean {
-    // Entries without a time, such as those that open a term, keep that of the one before them.
-    const told = this.#auditor.at(this.#lastBefore(from))?.now ?? 0;
-    const before = this.#auditor.at(this.#lastBefore(told) + 1);
-    const after = this.#auditor.at(this.#lastBefore(to) + 1);
-    return before !== undefined && after !== undefined && before.term === after.term;
-  }
-
-  /** The last index whose cluster time is before `time`; they never go back. */
-  #lastBefore(time: number): number {
-    let [low, high] = [0, this.#auditor.index];
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if ((this.#auditor.at(middle)?.now ?? 0) < time) low = middle;
-      else high = middle - 1;
-    }
-    return low;
   }
 }

@@ -1,8 +1,11 @@
-/** The receive count of a message goes up by one with every grant that is handed out, and never back. */
+/**
+ * The receive count of a message goes up by one with every grant that is handed out, and never back, unless a move task
+ * may have begun it anew.
+ */
 import { grantsOf, type MessageHistory, queuesOf } from "../history/messages.ts";
-import { eachMessage, type HistoryJudge } from "./history-checker.ts";
+import { type HistoryJudge, unlessMoved } from "./history-checker.ts";
 
-export const receiveCount: HistoryJudge = eachMessage({
+export const receiveCount: HistoryJudge = unlessMoved({
   name: "receive-count",
   promise: "the receive count is the number of grants handed out",
   judgeMessage: (message) => {

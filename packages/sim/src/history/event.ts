@@ -48,6 +48,14 @@ export type Operation =
   | { readonly kind: "create"; readonly queue: string; readonly attributes: AttributeValues }
   | { readonly kind: "set"; readonly queue: string; readonly attributes: AttributeValues }
   | { readonly kind: "purge" | "delete" | "describe" | "find"; readonly queue: string }
+  | {
+      readonly kind: "start-move";
+      readonly queue: string;
+      /** Absent: back to where each message came from. */
+      readonly destination?: string;
+      readonly perSecond?: number;
+    }
+  | { readonly kind: "cancel-move"; readonly queue: string }
   | { readonly kind: "list"; readonly prefix: string }
   /** From here on the client's requests are counted, and recognised however late. */
   | { readonly kind: "open-session" };
@@ -80,6 +88,8 @@ export type Answer =
   | { readonly kind: "granted"; readonly messages: readonly GrantedMessage[] }
   | { readonly kind: "settled"; readonly results: readonly Settled[] }
   | { readonly kind: "done"; readonly changed: boolean }
+  /** Of a move task. */
+  | { readonly kind: "task"; readonly moved: number }
   | {
       readonly kind: "described";
       readonly attributes: AttributeValues;

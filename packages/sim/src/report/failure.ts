@@ -35,8 +35,8 @@ export function describeShrunk(before: Plan, after: Plan): string[] {
 }
 
 function describeSize({ strikes, nodes, faultyMs, workload }: Plan): string {
-  const { senders, workers, readers, administrators, queues } = workload;
-  const clients = senders + workers + readers + administrators;
+  const { senders, workers, readers, administrators, movers, queues } = workload;
+  const clients = senders + workers + readers + administrators + movers;
   return (
     `${strikes.length} strikes, ${nodes} nodes, ${faultyMs / 1_000} s, ` +
     `${clients} clients, ${queues.length} queues`

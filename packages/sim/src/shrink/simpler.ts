@@ -97,16 +97,18 @@ function fewerQueues(plan: Plan): Plan[] {
 }
 
 function fewerClients(plan: Plan): Plan[] {
-  const { senders, workers, readers, administrators } = plan.workload;
+  const { senders, workers, readers, administrators, movers } = plan.workload;
   return changes(plan, [
-    { senders: 1, workers: 1, readers: 0, administrators: 0 },
+    { senders: 1, workers: 1, readers: 0, administrators: 0, movers: 0 },
     { readers: 0, administrators: 0 },
     { readers: 0 },
     { administrators: 0 },
+    { movers: 0 },
     { senders: 1 },
     { workers: 1 },
     ...smaller(readers, 0).map((fewer) => ({ readers: fewer })),
     ...smaller(administrators, 0).map((fewer) => ({ administrators: fewer })),
+    ...smaller(movers, 0).map((fewer) => ({ movers: fewer })),
     ...smaller(senders, 1).map((fewer) => ({ senders: fewer })),
     ...smaller(workers, 1).map((fewer) => ({ workers: fewer })),
   ]);

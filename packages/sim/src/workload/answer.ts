@@ -67,9 +67,10 @@ function answerOfOutcome(outcome: Exclude<Outcome, GrantedOutcome>): Answer {
       return { kind: "refused", reason: outcome.reason };
     case "reserved":
       return { kind: "done", changed: outcome.created };
+    case "move":
+      return { kind: "task", moved: outcome.moved };
     case "session":
     case "accepted":
-    case "move":
       return { kind: "done", changed: true };
   }
 }

@@ -2,6 +2,7 @@
 import { ByteWriter, encodeUtf8, wallTime } from "@kqueuey/base";
 import type { QueueAttributeChanges, QueueAttributes, QueueId } from "@kqueuey/queue";
 import {
+  encodeCancelMove,
   encodeConfirmQueue,
   encodeCreateQueue,
   encodeDeleteQueue,
@@ -15,6 +16,7 @@ import {
   encodeReserveQueue,
   encodeSend,
   encodeSetQueue,
+  encodeStartMove,
   encodeTombstone,
   encodeUndelivered,
   fencingToken,
@@ -165,6 +167,45 @@ export function purgeRequest(queue: KnownQueue, id: NamedRequestId): Request {
     request: commandOf((writer) =>
       encodePurgeQueue(writer, { requestId: id.id, queueId: queue.id }),
     ),
+    requestKey: id.key,
+  };
+}
+
+export function startMoveRequest(
+  queue: KnownQueue,
+  options: {
+    readonly taskId: Uint8Array;
+    readonly destination: KnownQueue | undefined;
+    readonly perSecond: number | undefined;
+  },
+  id: NamedRequestId,
+): Request {
+  const { taskId, destination, perSecond } = options;
+  const about = { requestId: id.id, queueId: queue.id, taskId, perSecond };
+  return {
+    operation: {
+      kind: "start-move",
+      queue: queue.name,
+      ...(destination === undefined ? {} : { destination: destination.name }),
+      ...(perSecond === undefined ? {} : { perSecond }),
+    },
+    request: commandOf((writer) => {
+      encodeStartMove(writer, { ...about, destination: destination?.id });
+    }),
+    requestKey: id.key,
+  };
+}
+
+export function cancelMoveRequest(
+  queue: KnownQueue,
+  taskId: Uint8Array,
+  id: NamedRequestId,
+): Request {
+  return {
+    operation: { kind: "cancel-move", queue: queue.name },
+    request: commandOf((writer) => {
+      encodeCancelMove(writer, { requestId: id.id, queueId: queue.id, taskId });
+    }),
     requestKey: id.key,
   };
 }

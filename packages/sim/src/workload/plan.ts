@@ -58,6 +58,8 @@ export interface WorkloadPlan {
   /** Out of 10,000 clients, those that count their requests in a session. */
   readonly sessions: number;
   readonly rates: WorkloadRates;
+  /** Clients that start and cancel move tasks. */
+  readonly movers: number;
 }
 
 const DAY_MS = 86_400_000;
@@ -89,6 +91,7 @@ export function plainWorkload(visibilityTimeoutMs: number): WorkloadPlan {
       forged: 0,
       ownLease: 0,
     },
+    movers: 0,
   };
 }
 
@@ -121,6 +124,7 @@ export function drawWorkload(random: Prng): WorkloadPlan {
       forged: rate(2, 2_000),
       ownLease: rate(2, 3_000),
     },
+    movers: random.chance(1, 3) ? random.between(1, 2) : 0,
   };
 }
 

@@ -19,11 +19,11 @@ export class Stage {
   readonly passing: KnownQueue[] = [];
   /** Receipts that were shown already, or left behind. */
   readonly used: HeldReceipt[] = [];
-  /** Senders, readers and administrators go on while this holds; workers until the end. */
+  /** Senders, readers, administrators and movers go on while this holds; workers until the end. */
   isSending = false;
   /** Nobody does mischief: before everything began, and when it is to come to its end. */
   isCalm = true;
-  /** Senders and administrators in the middle of something. */
+  /** Senders, administrators and movers in the middle of something. */
   busy = 0;
   readonly #random: Prng;
 

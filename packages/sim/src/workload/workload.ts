@@ -8,6 +8,7 @@ import { Administrator } from "./administrator.ts";
 import { sessionRequest } from "./commands.ts";
 import { createQueue } from "./creation.ts";
 import { Edge } from "./edge.ts";
+import { Mover } from "./mover.ts";
 import type { QueuePlan, WorkloadPlan } from "./plan.ts";
 import { Reader } from "./reader.ts";
 import { RequestIds } from "./request-ids.ts";
@@ -76,7 +77,7 @@ export class Workload {
   /** All clients begin. */
   start(): void {
     const stage = this.#stage;
-    const { senders, workers, readers, administrators } = stage.plan;
+    const { senders, workers, readers, administrators, movers } = stage.plan;
     stage.isSending = true;
     stage.isCalm = false;
     for (let i = 0; i < senders; i++)
@@ -86,6 +87,7 @@ export class Workload {
     for (const client of [...this.#senders, ...this.#workers]) client.run();
     for (let i = 0; i < readers; i++) new Reader(stage, this.#newClient()).run();
     for (let i = 0; i < administrators; i++) new Administrator(stage, this.#newClient()).run();
+    for (let i = 0; i < movers; i++) new Mover(stage, this.#newClient()).run();
   }
 
   /** A client whose requests are counted from now on, if the plan says so, once its session is open. */

@@ -22,6 +22,7 @@ import {
   encodeReceive,
   encodeReserveQueue,
   encodeSend,
+  encodeStartMove,
   encodeTombstone,
   fencingToken,
   NO_REQUEST_ID,
@@ -30,6 +31,7 @@ import {
   queueId,
   type RequestId,
   sequence,
+  TASK_ID_BYTES,
   validateCommand,
 } from "@kqueuey/queue";
 import type { Entry, RaftStatus } from "@kqueuey/raft";
@@ -101,6 +103,18 @@ export function tombstone(at: number, token: number, request?: number): Uint8Arr
   const id = request === undefined ? NO_REQUEST_ID : requestId(request).id;
   const leases = [{ sequence: sequence(at), token: fencingToken(token) }];
   return encode((to) => encodeTombstone(to, { requestId: id, queueId: queueId(1), leases }));
+}
+
+/** Begins to move what is in a queue, to another one or back to where it came from. */
+export function startMove(
+  from: number,
+  options: { to?: number; perSecond?: number; task?: number } = {},
+): Uint8Array {
+  const { to, perSecond, task = 1 } = options;
+  const about = { requestId: NO_REQUEST_ID, queueId: queueId(from) };
+  const destination = to === undefined ? undefined : queueId(to);
+  const taskId = new Uint8Array(TASK_ID_BYTES).fill(task);
+  return encode((writer) => encodeStartMove(writer, { ...about, taskId, destination, perSecond }));
 }
 
 export function entryAt(
