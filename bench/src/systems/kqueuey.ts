@@ -44,6 +44,8 @@ async function start(flags: readonly string[]): Promise<Running> {
 
 /** The leader of the start is the first of the addresses and of the processes. */
 function running(cluster: Cluster, leader: number): Running {
+  // What a restart costs is told by its time: nobody is served while a node loads.
+  let beforeRestart: Readonly<Record<string, number>> | undefined;
   const ids = cluster.places.map(({ id }) => id);
   const ordered = [leader, ...ids.filter((id) => id !== leader)];
   const addresses = ordered.map((id) => cluster.url(id));

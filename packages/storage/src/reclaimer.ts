@@ -9,7 +9,7 @@ import type { GroupEngine } from "./group-engine.ts";
 import type { SegmentId, SegmentInfo, Wal, WalStats } from "./wal/types.ts";
 
 const LOOK_EVERY_MS = 100;
-/** A segment that loses less than this part of its bytes in the time that it is watched is not about to go by itself. */
+/** A segment that loses less than this part of its bytes while it is watched is not about to go by itself. */
 const LASTING_PART: number = 1 / 32;
 
 interface Segments extends Pick<Wal, "coveredSegments" | "segments" | "reclaim"> {
