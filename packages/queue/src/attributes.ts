@@ -25,6 +25,14 @@ export interface DeadLetter {
   readonly maximumReceives: number;
 }
 
+/** What a FIFO queue is told when it is made. */
+export interface FifoAttributes {
+  /** Where a deduplication id counts: in the whole queue, or within its message group. Fixed with the queue. */
+  readonly deduplicationScope: "queue" | "messageGroup";
+  /** Kept for the edge, which makes an id of the body where a message has none. May be changed. */
+  readonly contentBasedDeduplication: boolean;
+}
+
 /** Times in ms, sizes in bytes. The machine's ranges; APIs have narrower ones. */
 export interface QueueAttributes {
   /** 0 … 43,200,000. */
@@ -38,6 +46,8 @@ export interface QueueAttributes {
   /** 0 … 900,000. Kept for the edge, which waits. */
   readonly receiveWaitMs: number;
   readonly deadLetter: DeadLetter | undefined;
+  /** Undefined for a standard queue. A queue stays what it is. */
+  readonly fifo: FifoAttributes | undefined;
 }
 
 /** Attributes to change: an absent one is left as it is; `deadLetter: undefined` removes it. */
@@ -58,6 +68,7 @@ export const DEFAULT_ATTRIBUTES: QueueAttributes = {
   maximumMessageBytes: 1_048_576,
   receiveWaitMs: 0,
   deadLetter: undefined,
+  fifo: undefined,
 };
 
 const NUMBERS = [
@@ -69,14 +80,20 @@ const NUMBERS = [
 ] as const;
 const DEAD_LETTER_SET = 1 << NUMBERS.length;
 const DEAD_LETTER_REMOVED = 2 << NUMBERS.length;
-const MASK_END = 4 << NUMBERS.length;
+const FIFO_SET = 4 << NUMBERS.length;
+const MASK_END = 8 << NUMBERS.length;
+const GROUP_SCOPE = 1;
+const CONTENT_BASED = 2;
 
-/** `attributes` with `changes` laid over them. */
+/** `attributes` with `changes` laid over them; the kind of the queue stays. */
 export function changeAttributes(
   attributes: QueueAttributes,
   changes: QueueAttributeChanges,
 ): QueueAttributes {
-  return { ...attributes, ...changes };
+  const changed = { ...attributes, ...changes, fifo: attributes.fifo };
+  if (attributes.fifo === undefined || changes.fifo === undefined) return changed;
+  const { contentBasedDeduplication } = changes.fifo;
+  return { ...changed, fifo: { ...attributes.fifo, contentBasedDeduplication } };
 }
 
 /**
@@ -91,15 +108,20 @@ export function encodeAttributes(writer: ByteWriter, changes: QueueAttributeChan
   const deadLetter = changes.deadLetter;
   if (deadLetter !== undefined) mask |= DEAD_LETTER_SET;
   else if (Object.hasOwn(changes, "deadLetter")) mask |= DEAD_LETTER_REMOVED;
+  if (changes.fifo !== undefined) mask |= FIFO_SET;
   writer.u8(mask);
   for (const [name] of NUMBERS) {
     const value = changes[name];
     if (value !== undefined) writer.u32(durationWord(value));
   }
-  if (deadLetter === undefined) return;
-  writer.u48(deadLetter.queueId);
-  writer.u16(deadLetter.group);
-  writer.u16(deadLetter.maximumReceives);
+  if (deadLetter !== undefined) {
+    writer.u48(deadLetter.queueId);
+    writer.u16(deadLetter.group);
+    writer.u16(deadLetter.maximumReceives);
+  }
+  if (changes.fifo === undefined) return;
+  const scope = changes.fifo.deduplicationScope === "messageGroup" ? GROUP_SCOPE : 0;
+  writer.u8(scope | (changes.fifo.contentBasedDeduplication ? CONTENT_BASED : 0));
 }
 
 /** Reads what `encodeAttributes` wrote; a value out of range fails the reader. */
@@ -124,7 +146,20 @@ export function decodeAttributes(reader: ByteReader): QueueAttributeChanges {
     if (maximumReceives < 1 || maximumReceives > MAXIMUM_RECEIVES_MAX) reader.fail();
     changes.deadLetter = { queueId: id as QueueId, group, maximumReceives };
   }
+  if ((mask & FIFO_SET) !== 0) {
+    const bits = reader.u8();
+    if (bits > (GROUP_SCOPE | CONTENT_BASED)) reader.fail();
+    changes.fifo = {
+      deduplicationScope: (bits & GROUP_SCOPE) === 0 ? "queue" : "messageGroup",
+      contentBasedDeduplication: (bits & CONTENT_BASED) !== 0,
+    };
+  }
   return changes;
+}
+
+/** Whether the attributes that follow are of a FIFO queue. */
+export function hasFifoAttributes(reader: ByteReader): boolean {
+  return (reader.u8() & FIFO_SET) !== 0;
 }
 
 /** Writes texts in the order of their names, so that equal texts are equal bytes. */

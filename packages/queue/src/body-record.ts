@@ -6,8 +6,9 @@
  *     u32 CRC-32 of everything after the first 8 bytes, computed by the edge, checked when read from disk
  *     u48 sent at, wall-clock ms
  *     16 bytes MD5 of the body, or zeroes when the API it came by shows none
- *     u8  flags: bit 0, a trace header is there
- *     text sender · [text trace header] · varint count · that many (text name, text type, blob value)
+ *     u8  flags: bit 0, a trace header is there; bit 1, a message group; bit 2, a deduplication id
+ *     text sender · [text trace header] · [text group] · [text deduplication id]
+ *     varint count · that many (text name, text type, blob value)
  *     the body, to the end
  */
 import type { Crc32, WallTimeMs } from "@kqueuey/base";
@@ -19,6 +20,9 @@ export const BODY_RECORD_PREFIX_BYTES = 8;
 /** The least bytes after the prefix: sent-at, digest, flags, empty sender, no attributes, no body. */
 export const BODY_RECORD_REST_MIN: number = 6 + 16 + 1 + 1 + 1;
 const ATTRIBUTES_MAX = 64;
+const TRACE = 1;
+const GROUP = 2;
+const DEDUPLICATION = 4;
 const NO_MD5 = new Uint8Array(16);
 
 /** An attribute that the sender gave a message. */
@@ -34,6 +38,10 @@ export interface BodyRecord {
   readonly bodyMd5: Uint8Array;
   readonly sender: string;
   readonly traceHeader: string | undefined;
+  /** Its message group, as its sender named it. */
+  readonly groupId?: string | undefined;
+  /** As its sender gave it, or as the edge made it of the body. */
+  readonly deduplicationId?: string | undefined;
   /** At most 64. */
   readonly attributes: readonly BodyAttribute[];
   readonly body: Uint8Array;
@@ -48,9 +56,14 @@ export function encodeBodyRecord(writer: ByteWriter, record: BodyRecord, crc32: 
   writer.u32(0);
   writer.u48(record.sentAtMs);
   writer.raw(record.bodyMd5);
-  writer.u8(record.traceHeader === undefined ? 0 : 1);
+  const { traceHeader, groupId, deduplicationId } = record;
+  const trace = traceHeader === undefined ? 0 : TRACE;
+  const group = groupId === undefined ? 0 : GROUP;
+  writer.u8(trace | group | (deduplicationId === undefined ? 0 : DEDUPLICATION));
   writer.text(record.sender);
-  if (record.traceHeader !== undefined) writer.text(record.traceHeader);
+  if (traceHeader !== undefined) writer.text(traceHeader);
+  if (groupId !== undefined) writer.text(groupId);
+  if (deduplicationId !== undefined) writer.text(deduplicationId);
   writer.varint(record.attributes.length);
   for (const attribute of record.attributes) {
     writer.text(attribute.name);
@@ -157,14 +170,18 @@ export function decodeBodyRecord(bytes: Uint8Array, crc32: Crc32): BodyRecord | 
   const bodyMd5 = reader.raw(16);
   const flags = reader.u8();
   const sender = reader.text();
-  const traceHeader = (flags & 1) === 1 ? reader.text() : undefined;
+  const traceHeader = (flags & TRACE) === 0 ? undefined : reader.text();
+  const groupId = (flags & GROUP) === 0 ? undefined : reader.text();
+  const deduplicationId = (flags & DEDUPLICATION) === 0 ? undefined : reader.text();
   const count = reader.varint();
-  if (flags > 1 || count > ATTRIBUTES_MAX) return undefined;
+  if (flags > (TRACE | GROUP | DEDUPLICATION) || count > ATTRIBUTES_MAX) return undefined;
   const attributes: BodyAttribute[] = [];
   for (let i = 0; i < count && reader.ok; i++) {
     attributes.push({ name: reader.text(), type: reader.text(), value: reader.blob() });
   }
   const body = reader.raw(reader.remaining);
   if (!reader.ok) return undefined;
-  return { sentAtMs, bodyMd5, sender, traceHeader, attributes, body };
+  const record = { sentAtMs, bodyMd5, sender, traceHeader, attributes, body };
+  if (groupId === undefined && deduplicationId === undefined) return record;
+  return { ...record, groupId, deduplicationId };
 }

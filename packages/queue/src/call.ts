@@ -11,6 +11,7 @@ import {
 import type { Core } from "./core.ts";
 import { STEP } from "./core.ts";
 import type { QueueId } from "./ids.ts";
+import { KEY_BYTES, type Key, readKey } from "./key-index.ts";
 import { COMMAND_OPERATIONS_MAX } from "./limits.ts";
 import type { Outcome, RefusalReason } from "./outcome.ts";
 import type { Page } from "./page.ts";
@@ -23,6 +24,8 @@ export class Call {
   #view: DataView = new DataView(NO_BYTES.buffer);
   /** Where the next field is. The command was validated: reads can't run over. */
   at = 0;
+  /** Where the command ends. */
+  #end = 0;
   /** Index of the entry. */
   index = 0;
   /** Whether somebody waits for the outcome. */
@@ -61,6 +64,7 @@ export class Call {
     if (tag === REQUEST_HASH || tag === REQUEST_SESSION) length = 17;
     this.requestId = tag === REQUEST_NONE ? undefined : this.data.subarray(tagAt, tagAt + length);
     this.at = tagAt + length;
+    this.#end = start + COMMAND_HEADER_BYTES + this.#view.getUint32(start + 1, true);
     this.queueId = this.u48() as QueueId | 0;
   }
 
@@ -91,6 +95,14 @@ export class Call {
     return this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * 0x1_0000_0000;
   }
 
+  /** Reads a key; false, and nothing read, when the command ends before it. */
+  key(into: Key): boolean {
+    if (this.at + KEY_BYTES > this.#end) return false;
+    readKey(this.data, this.at, into);
+    this.at += KEY_BYTES;
+    return true;
+  }
+
   /** Begins the record of what a retry is to be told; undefined when the command has no request id. */
   remember(): ByteWriter | undefined {
     if (this.requestId === undefined) return undefined;
@@ -113,6 +125,7 @@ const REASONS: Readonly<Record<RefusalReason, number>> = {
   "task-running": 9,
   "task-not-found": 10,
   "in-flight-limit": 11,
+  "wrong-kind": 16,
 };
 
 /** Ends a command that changed nothing. */

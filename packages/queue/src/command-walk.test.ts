@@ -53,6 +53,12 @@ const COMMANDS: readonly TestCommand[] = [
   { op: "dropOutbox", queue: 1, through: 5, disposition: "returned" },
   { op: "startMove", queue: 1, task: 1, destination: 2 ** 48 - 1, perSecond: 100_000 },
   { op: "cancelMove", queue: 1, task: 1 },
+  {
+    op: "sendFifo",
+    queue: 1,
+    messages: [{ size: 3, group: "g", deduplicationId: "d" }],
+  },
+  { op: "receive", queue: 1, limit: 3, attempt: "again" },
 ];
 
 describe("validateCommand", () => {

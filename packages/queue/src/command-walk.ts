@@ -14,6 +14,7 @@ import {
 } from "./command.ts";
 import { durationMs } from "./duration.ts";
 import { ID_END, type QueueId } from "./ids.ts";
+import { KEY_BYTES } from "./key-index.ts";
 import {
   BODY_RECORD_BYTES_MAX,
   COMMAND_OPERATIONS_MAX,
@@ -95,6 +96,8 @@ function walkFields(kind: CommandKind, reader: ByteReader): number {
   switch (kind) {
     case "send":
       return walkSend(reader);
+    case "sendFifo":
+      return walkSendFifo(reader);
     case "receive":
       return walkReceive(reader);
     case "tombstone":
@@ -158,6 +161,8 @@ function walkReceive(reader: ByteReader): number {
   reader.skip(4);
   walkDuration(reader, true);
   if ((word & RECEIVE_BOUNDED) !== 0) reader.skip(4);
+  // An attempt id may follow.
+  if (reader.remaining > 0) reader.skip(KEY_BYTES);
   return limit;
 }
 
@@ -183,6 +188,15 @@ function walkSend(reader: ByteReader): number {
   for (let i = 0; i < count && reader.ok; i++) {
     const delay = reader.u32();
     if (delay !== QUEUE_DEFAULT && durationMs(delay) > DELAY_MS_MAX) reader.fail();
+    walkRecord(reader);
+  }
+  return count;
+}
+
+function walkSendFifo(reader: ByteReader): number {
+  const count = walkCount(reader);
+  for (let i = 0; i < count && reader.ok; i++) {
+    reader.skip(2 * KEY_BYTES);
     walkRecord(reader);
   }
   return count;
@@ -218,4 +232,6 @@ function walkAccept(reader: ByteReader): void {
   reader.skip(6);
   reader.skip(6);
   walkRecord(reader);
+  // The key of a message group may follow.
+  if (reader.remaining > 0) reader.skip(KEY_BYTES);
 }

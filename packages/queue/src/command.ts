@@ -16,6 +16,7 @@ import type { BodyRecord } from "./body-record.ts";
 import { encodeBodyRecord, encodePlainRecord, plainRecordHead } from "./body-record.ts";
 import { durationWord } from "./duration.ts";
 import type { FencingToken, QueueId, Sequence, SessionId } from "./ids.ts";
+import { KEY_BYTES, type Key } from "./key-index.ts";
 import { TASK_ID_BYTES } from "./move-tasks.ts";
 import { RECEIPT_PART_BYTES } from "./receipt.ts";
 
@@ -41,6 +42,7 @@ export const COMMAND = {
   dropOutbox: 18,
   startMove: 19,
   cancelMove: 20,
+  sendFifo: 21,
 } as const;
 
 /** The name of a command. */
@@ -94,6 +96,19 @@ export interface SendCommand extends QueueCommand {
   readonly messages: readonly SendMessage[];
 }
 
+/** A message to send to a FIFO queue. */
+export interface FifoMessage extends BodyRecord {
+  /** 16 bytes that stand for its message group: equal for equal ids, else different. */
+  readonly groupKey: Uint8Array;
+  /** 16 bytes that stand for its deduplication id. */
+  readonly deduplicationKey: Uint8Array;
+}
+
+/** 1 … 1,000 messages, in this order. */
+export interface SendFifoCommand extends QueueCommand {
+  readonly messages: readonly FifoMessage[];
+}
+
 export interface ReceiveCommand extends QueueCommand {
   /** 1 … 1,000 messages. */
   readonly limit: number;
@@ -103,6 +118,8 @@ export interface ReceiveCommand extends QueueCommand {
   readonly visibilityTimeoutMs?: number | undefined;
   /** Messages of the queue in flight at most, these included; absent: as many as there are. */
   readonly inFlightMax?: number | undefined;
+  /** FIFO queues: 16 bytes that stand for the receive request attempt id. */
+  readonly attemptKey?: Uint8Array | undefined;
 }
 
 /** A lease, as its receipt tells it. */
@@ -163,6 +180,8 @@ export interface AcceptCommand extends QueueCommand {
   readonly ageMs: number;
   /** The whole body record. */
   readonly record: Uint8Array;
+  /** Of its message group, when it comes from a FIFO queue. */
+  readonly groupKey?: Key | undefined;
 }
 
 /** At the source: the outbox up to and including a number was dealt with. */
@@ -224,6 +243,23 @@ export function encodeSend(writer: ByteWriter, command: SendCommand, crc32: Crc3
     encodeBodyRecord(writer, message, crc32);
   }
   end(writer, start);
+}
+
+/** Appends a send to a FIFO queue. */
+export function encodeSendFifo(writer: ByteWriter, command: SendFifoCommand, crc32: Crc32): void {
+  const start = begin(writer, COMMAND.sendFifo, command.requestId, command.queueId);
+  writer.u16(command.messages.length);
+  for (const message of command.messages) {
+    writeKey(writer, message.groupKey);
+    writeKey(writer, message.deduplicationKey);
+    encodeBodyRecord(writer, message, crc32);
+  }
+  end(writer, start);
+}
+
+function writeKey(writer: ByteWriter, key: Uint8Array): void {
+  assert(key.length === KEY_BYTES, "a key has 16 bytes");
+  writer.raw(key);
 }
 
 /** Messages that are bodies alone, one after another: no object for any of them. */
@@ -293,6 +329,7 @@ export function encodeReceive(writer: ByteWriter, command: ReceiveCommand): void
   writer.u32(Math.min(command.maxBytes, 0xffff_ffff));
   writer.u32(command.visibilityTimeoutMs ?? QUEUE_DEFAULT);
   if (inFlightMax !== undefined) writer.u32(inFlightMax);
+  if (command.attemptKey !== undefined) writeKey(writer, command.attemptKey);
   end(writer, start);
 }
 
@@ -419,6 +456,7 @@ export function encodeAccept(writer: ByteWriter, command: AcceptCommand): void {
   writer.u48(command.firstReceivedMs);
   writer.u48(command.ageMs);
   writer.raw(command.record);
+  if (command.groupKey !== undefined) for (const word of command.groupKey) writer.u32(word);
   end(writer, start);
 }
 

@@ -141,6 +141,7 @@ export class Core {
         const page = queue.pages.at(i);
         if (page !== undefined) yield page;
       }
+      if (queue.fifo !== undefined) yield* queue.fifo.units();
     }
     yield* this.catalogue.units();
     yield* this.moves.all();

@@ -8,15 +8,27 @@ import { assert } from "@kqueuey/base";
 import type { DeadLetter } from "./attributes.ts";
 import type { Core } from "./core.ts";
 import { STEP } from "./core.ts";
+import { joinGroup } from "./fifo.ts";
+import { KEY_WORDS, type Key } from "./key-index.ts";
+import { FIFO_GROUPS_MAX } from "./limits.ts";
 import { FLAG_ORIGIN, type Origin, type Page } from "./page.ts";
 import { appendMessage, forget, noteSecond, openPage, putOutbox, putReady } from "./places.ts";
 import type { QueueState } from "./queue.ts";
 
-/** The queue's policy, if it can act: a target of this group must exist and be another queue. */
+/** Of messages that came to a FIFO queue without a group: one group of theirs. */
+const NO_GROUP_KEY: Key = new Uint32Array(KEY_WORDS);
+
+/** The queue's policy, if it can act: a target of this group must exist, be another queue and of the same kind. */
 function policyOf(core: Core, queue: QueueState): DeadLetter | undefined {
   const policy = queue.attributes.deadLetter;
   if (policy === undefined || policy.queueId === queue.id) return undefined;
-  if (policy.group === core.group && !core.queues.has(policy.queueId)) return undefined;
+  if (policy.group !== core.group) return policy;
+  const target = core.queues.get(policy.queueId);
+  if (target === undefined || (target.fifo === undefined) !== (queue.fifo === undefined)) {
+    return undefined;
+  }
+  // A group more than there are numbers for waits until there is one.
+  if (target.fifo !== undefined && target.fifo.groups.count >= FIFO_GROUPS_MAX) return undefined;
   return policy;
 }
 
@@ -29,8 +41,13 @@ export function exhausted(core: Core, page: Page, slot: number): boolean {
 
 /** A message that was taken out comes back: ready, or to the dead letters. */
 export function comeBack(core: Core, page: Page, slot: number): void {
-  if (exhausted(core, page, slot)) moveAway(core, page, slot);
+  if (movesAtOnce(page) && exhausted(core, page, slot)) moveAway(core, page, slot);
   else putReady(core, page, slot);
+}
+
+/** In a FIFO queue a dead letter moves when a receive meets it first in its group, so that the order stays. */
+export function movesAtOnce(page: Page): boolean {
+  return page.queue.fifo === undefined;
 }
 
 /** Moves a message that was taken out to where its queue's policy says. */
@@ -44,7 +61,7 @@ export function moveAway(core: Core, page: Page, slot: number): void {
   core.chain.number(policy.queueId);
   const target = policy.group === core.group ? core.queues.get(policy.queueId) : undefined;
   if (target === undefined) {
-    putOutbox(page, slot, { group: policy.group, queue: policy.queueId });
+    putOutbox(core, page, slot, { group: policy.group, queue: policy.queueId });
     return;
   }
   const arrival: Arrival = {
@@ -87,8 +104,12 @@ export function arrive(
 ): void {
   const page = openPage(core, queue, 1, Math.floor(core.now / 1_000));
   const slot = appendMessage(core, page, body);
-  page.setOrigin(slot, arrival.origin);
-  noteSecond(core, queue, arrival.origin.enqueuedSecond);
+  const { origin } = arrival;
+  // Retention begins anew in a FIFO queue, and goes on in a standard one.
+  const second = Math.floor(core.now / 1_000);
+  page.setOrigin(slot, queue.fifo === undefined ? origin : { ...origin, enqueuedSecond: second });
+  noteSecond(core, queue, queue.fifo === undefined ? origin.enqueuedSecond : second);
+  joinGroup(core.pool, page, slot, origin.groupKey ?? NO_GROUP_KEY);
   const count = arrival.origin.countOnArrival;
   if (count > 0) {
     core.pool.needLease(page);
@@ -106,5 +127,6 @@ export function originFor(page: Page, slot: number): Origin {
     source: page.queue.id,
     enqueuedSecond: page.enqueuedSecond(slot),
     countOnArrival: page.receiveCount(slot),
+    groupKey: page.queue.fifo?.groups.keyOf(page.group(slot)).slice(),
   };
 }

@@ -1,7 +1,7 @@
 /**
  * An entry's data: a batch of commands from many clients under one time.
  *
- *     u8 version (1) · u8 flags (bit 0: a match vector follows the commands)
+ *     u8 version (1, or 2 when a command needs it) · u8 flags (bit 0: a match vector follows the commands)
  *     u48 cluster time · u48 wall time · u16 count of commands
  *     the commands · [u8 count · that many (u16 node, u32 incarnation, u48 boot, u48 match)]
  *
@@ -9,6 +9,7 @@
  */
 import type { ClusterTimeMs, Incarnation, LogIndex, NodeId, WallTimeMs } from "@kqueuey/base";
 import { assert, ByteReader } from "@kqueuey/base";
+import { commandVersion } from "./command-version.ts";
 import { validateCommand } from "./command-walk.ts";
 import {
   ENTRY_BYTES_MAX,
@@ -17,8 +18,11 @@ import {
   MATCH_VECTOR_MAX,
 } from "./limits.ts";
 
-/** The version that this machine writes, and the only one it applies. */
-export const ENTRY_VERSION = 1;
+/**
+ * The newest version that this machine knows. An entry is written under the version of its newest command, so that
+ * a replica that does not know one stops before the entry and does not go another way.
+ */
+export const ENTRY_VERSION_MAX = 2;
 /** Bytes before the first command. */
 export const ENTRY_HEADER_BYTES = 16;
 export const FLAG_MATCH_VECTOR = 1;
@@ -48,6 +52,7 @@ export class EntryBuilder {
   #length = ENTRY_HEADER_BYTES;
   #commands = 0;
   #operations = 0;
+  #version: 1 | 2 = 1;
 
   /** Commands so far. */
   get commands(): number {
@@ -79,6 +84,7 @@ export class EntryBuilder {
     if (this.#operations + operations > ENTRY_OPERATIONS_MAX) return undefined;
     this.#reserve(command.length);
     this.#bytes.set(command, this.#length);
+    if (this.#version === 1) this.#version = commandVersion(command);
     this.#length += command.length;
     this.#operations += operations;
     this.#commands += 1;
@@ -92,7 +98,8 @@ export class EntryBuilder {
     if (vector.length > 0) this.#appendMatchVector(vector);
     const bytes = this.#bytes;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    view.setUint8(0, ENTRY_VERSION);
+    view.setUint8(0, this.#version);
+    this.#version = 1;
     view.setUint8(1, vector.length > 0 ? FLAG_MATCH_VECTOR : 0);
     setU48(view, 2, stamp.clusterTimeMs);
     setU48(view, 8, stamp.wallTimeMs);
@@ -147,6 +154,10 @@ export interface EntryHeader {
   readonly commands: number;
 }
 
+export function isKnownVersion(version: number): boolean {
+  return version >= 1 && version <= ENTRY_VERSION_MAX;
+}
+
 /** Undefined when the bytes are too short. */
 export function readEntryHeader(data: Uint8Array): EntryHeader | undefined {
   const reader = new ByteReader(data);
@@ -164,7 +175,7 @@ export function readEntryHeader(data: Uint8Array): EntryHeader | undefined {
  */
 export function readMatchVector(data: Uint8Array): MatchVector | undefined {
   const header = readEntryHeader(data);
-  if (header === undefined || header.version !== ENTRY_VERSION) return undefined;
+  if (header === undefined || !isKnownVersion(header.version)) return undefined;
   if (((data[1] ?? 0) & FLAG_MATCH_VECTOR) === 0) return undefined;
   let at = ENTRY_HEADER_BYTES;
   for (let i = 0; i < header.commands; i++) {

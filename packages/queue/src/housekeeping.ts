@@ -117,6 +117,11 @@ function retireOld(core: Core, steps: number): number {
     core.retentionDue = due;
   }
   core.retentionSecond = second;
+  for (const id of core.queueOrder) {
+    const fifo = core.queues.get(id)?.fifo;
+    fifo?.deduplications.expire(core.now);
+    fifo?.attempts.expire(core.now);
+  }
   return left;
 }
 

@@ -9,6 +9,7 @@
  */
 export type {
   DeadLetter,
+  FifoAttributes,
   QueueAttributeChanges,
   QueueAttributes,
   TextChanges,
@@ -31,6 +32,7 @@ export type {
   CommandKind,
   CreateQueueCommand,
   DropOutboxCommand,
+  FifoMessage,
   LeaseReference,
   LeaseRun,
   LeasesCommand,
@@ -40,6 +42,7 @@ export type {
   RequestId,
   ReserveQueueCommand,
   SendCommand,
+  SendFifoCommand,
   SendMessage,
   SetQueueCommand,
   StartMoveCommand,
@@ -64,6 +67,7 @@ export {
   encodeRelease,
   encodeReserveQueue,
   encodeSend,
+  encodeSendFifo,
   encodeSetQueue,
   encodeStartMove,
   encodeTombstone,
@@ -77,6 +81,7 @@ export type { EntryHeader, EntryStamp, Match, MatchVector } from "./entry.ts";
 export { EntryBuilder, readEntryHeader, readMatchVector } from "./entry.ts";
 export type { FencingToken, QueueId, Sequence, SessionId } from "./ids.ts";
 export { fencingToken, queueId, sequence, sessionId } from "./ids.ts";
+export { KEY_BYTES } from "./key-index.ts";
 export {
   BODY_RECORD_BYTES_MAX,
   CLUSTER_TIME_END,

@@ -3,6 +3,7 @@
  * every state that comes from a disk.
  */
 import type { Core } from "./core.ts";
+import { checkFifo } from "./fifo-invariants.ts";
 import { COUNT_IN_TABLE } from "./lease-plane.ts";
 import { FLAG_LEASE, type Page, PLACE } from "./page.ts";
 import { placeName } from "./places.ts";
@@ -80,7 +81,9 @@ function checkQueue(core: Core, queue: QueueState): string | undefined {
   if (core.doomed.length === 0 && queue.countsInTable.size !== count.inTable) {
     return `${queue.countsInTable.size} receive counts in the table, counted ${count.inTable}`;
   }
-  return checkCounters(queue, count);
+  const found = checkCounters(queue, count);
+  if (found !== undefined || queue.fifo === undefined) return found;
+  return checkFifo(core, queue, queue.fifo);
 }
 
 function checkCounters(queue: QueueState, count: Count): string | undefined {

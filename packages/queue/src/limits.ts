@@ -68,5 +68,15 @@ export const MOVE_STEP_MS = 100;
 export const MOVE_CREDIT_MS = 200;
 /** How long a move task may run: 36 hours. */
 export const MOVE_DURATION_MS_MAX = 129_600_000;
+/** Message groups that a FIFO queue has messages of: numbers have 24 bits. */
+export const FIFO_GROUPS_MAX = 0xff_ffff;
+/** How long a FIFO queue remembers deduplication ids and receive attempt ids. */
+export const FIFO_WINDOW_MS = 300_000;
+/** Bytes of deduplication ids that one FIFO queue remembers, 30 for each: past it, it takes no messages. */
+export const DEDUPLICATION_BYTES_MAX: number = 128 * 1024 * 1024;
+/** Bytes of receive attempts that one FIFO queue remembers: past it, the oldest are forgotten. */
+export const ATTEMPT_BYTES_MAX: number = 16 * 1024 * 1024;
+/** Messages of a FIFO queue that may be in flight at once: a receive takes no more. */
+export const FIFO_IN_FLIGHT_MAX = 120_000;
 /** Nodes in a match vector. */
 export const MATCH_VECTOR_MAX = 64;

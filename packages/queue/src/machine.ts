@@ -14,11 +14,12 @@ import { validateCommand } from "./command-walk.ts";
 import { Core, STEP } from "./core.ts";
 import { originFor } from "./dead-letter.ts";
 import type { MatchVector } from "./entry.ts";
-import { ENTRY_HEADER_BYTES, ENTRY_VERSION, readEntryHeader, readMatchVector } from "./entry.ts";
+import { ENTRY_HEADER_BYTES, isKnownVersion, readEntryHeader, readMatchVector } from "./entry.ts";
 import { houseIsPending, keepHouse, sweepDoomed } from "./housekeeping.ts";
 import type { QueueId, Sequence } from "./ids.ts";
 import { findViolation } from "./invariants.ts";
-import { CLUSTER_TIME_END, ENTRY_INDEX_END } from "./limits.ts";
+import { KEY_WORDS, type Key, readKey } from "./key-index.ts";
+import { CLUSTER_TIME_END, ENTRY_INDEX_END, FIFO_IN_FLIGHT_MAX } from "./limits.ts";
 import { type MemoryView, weigh } from "./memory.ts";
 import { applyCancelMove, applyStartMove } from "./move.ts";
 import { type MoveTaskView, viewTasks } from "./move-view.ts";
@@ -39,6 +40,7 @@ import {
 import { applyReceive } from "./receive.ts";
 import { replay } from "./replay.ts";
 import { applySend } from "./send.ts";
+import { applySendFifo } from "./send-fifo.ts";
 import { applySettle } from "./settle.ts";
 import { HeaderUnit, Loader } from "./snapshot.ts";
 import type { CheckpointPart } from "./units.ts";
@@ -78,6 +80,8 @@ export interface OutboxMessage {
   readonly receiveCount: number;
   /** Wall clock, ms. */
   readonly firstReceivedMs: number;
+  /** Of its message group, when the queue is a FIFO queue. */
+  readonly groupKey: Key | undefined;
   /** ms since it was enqueued, to a second. */
   readonly ageMs: number;
   /** Where its body record is. */
@@ -106,7 +110,7 @@ export class QueueMachine {
     const core = this.#core;
     const header = readEntryHeader(data);
     assert(
-      header !== undefined && header.version === ENTRY_VERSION,
+      header !== undefined && isKnownVersion(header.version),
       "an entry of an unknown version",
     );
     assert(index > core.appliedIndex && index < ENTRY_INDEX_END, "entries are applied in order");
@@ -284,6 +288,24 @@ export class QueueMachine {
     return this.#core.queues.get(queueId)?.available ?? 0;
   }
 
+  /**
+   * How much there is for receives: messages ready or, in a FIFO queue, groups whose first message is ready; 0 when
+   * there is no such queue.
+   */
+  receivable(queueId: QueueId): number {
+    const queue = this.#core.queues.get(queueId);
+    if (queue?.fifo === undefined) return queue?.available ?? 0;
+    return queue.inFlight < FIFO_IN_FLIGHT_MAX ? queue.fifo.groups.inRound : 0;
+  }
+
+  /** Whether a validated receive of a FIFO queue is tried again under an attempt id that is known. */
+  remembersAttempt(queueId: QueueId, attempt: Uint8Array): boolean {
+    const fifo = this.#core.queues.get(queueId)?.fifo;
+    const key: Key = new Uint32Array(KEY_WORDS);
+    readKey(attempt, 0, key);
+    return fifo?.attempts.find(key, this.#core.now) !== undefined;
+  }
+
   /** The first messages of a queue's outbox, at most `limit`. */
   outbox(queueId: QueueId, limit: number): readonly OutboxMessage[] {
     const queue = this.#core.queues.get(queueId);
@@ -304,6 +326,7 @@ export class QueueMachine {
         originSequence: origin.sequence as Sequence,
         receiveCount: origin.countOnArrival,
         firstReceivedMs: page.firstReceived(slot),
+        groupKey: origin.groupKey,
         ageMs: Math.max(0, this.#core.now - origin.enqueuedSecond * 1_000),
         entry: page.entry(slot) as LogIndex,
         offset: page.offset(slot),
@@ -461,6 +484,9 @@ function dispatch(core: Core, call: Call): void {
   switch (call.kind) {
     case "send":
       applySend(core, call);
+      return;
+    case "sendFifo":
+      applySendFifo(core, call);
       return;
     case "receive":
       applyReceive(core, call);

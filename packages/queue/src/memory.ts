@@ -17,6 +17,8 @@ export interface MemoryView {
   readonly bitmapBytes: number;
   /** Origin planes: 28 bytes a slot in pages that hold a moved message. */
   readonly originBytes: number;
+  /** Of FIFO queues: 4 bytes a slot that link the messages of a group. */
+  readonly chainBytes: number;
   /** The JavaScript objects of the pages and of their arrays. */
   readonly objectBytes: number;
   /** Where pages and messages are found: the timing wheel, each queue's page list with its summaries, its tables. */
@@ -31,21 +33,24 @@ export function weigh(core: Core): MemoryView {
   let planeBytes = 0;
   let bitmapBytes = 0;
   let originBytes = 0;
+  let chainBytes = 0;
   let objectBytes = 0;
   for (const page of core.pool.all()) {
     planeBytes += page.base.byteLength + page.leaseBytes;
     bitmapBytes += page.ready.byteLength;
     originBytes += page.origin?.byteLength ?? 0;
+    chainBytes += page.chain?.byteLength ?? 0;
     objectBytes += PAGE_OBJECT_BYTES + arraysOf(page) * ARRAY_OBJECT_BYTES;
   }
   let tableBytes = core.wheel.bytes + core.pool.tableBytes;
   for (const queue of core.queues.values()) tableBytes += queue.tableBytes;
   const { spareBytes } = core.pool;
-  const bytes = { planeBytes, bitmapBytes, originBytes, objectBytes, tableBytes, spareBytes };
+  const planes = { planeBytes, bitmapBytes, originBytes, chainBytes };
+  const bytes = { ...planes, objectBytes, tableBytes, spareBytes };
   return { messages: core.stored, ...bytes, requestBytes: core.requests.bytes };
 }
 
 function arraysOf(page: Page): number {
-  const optional = [page.lease, page.tokenHighs, page.firstReceivedHighs, page.origin];
+  const optional = [page.lease, page.tokenHighs, page.firstReceivedHighs, page.origin, page.chain];
   return 2 + optional.filter((array) => array !== undefined).length;
 }

@@ -10,7 +10,7 @@ import { type Call, queueOf, refuse } from "./call.ts";
 import type { Core } from "./core.ts";
 import { STEP } from "./core.ts";
 import { originFor, relocate } from "./dead-letter.ts";
-import { MOVE_DURATION_MS_MAX, MOVES_RUNNING_MAX } from "./limits.ts";
+import { FIFO_GROUPS_MAX, MOVE_DURATION_MS_MAX, MOVES_RUNNING_MAX } from "./limits.ts";
 import {
   CREDIT_OF_ONE,
   creditMax,
@@ -168,7 +168,8 @@ function moveOne(core: Core, task: MoveTask, { page, slot }: Found): MoveFailure
   const destination = task.destination === 0 ? page.sourceQueue(slot) : task.destination;
   if (destination === 0) return "no-source";
   const target = core.queues.get(destination);
-  if (target === undefined) return "queue-gone";
+  // A queue of the other kind was deleted and made again since the task began.
+  if (target === undefined || !canTakeFrom(target, page.queue)) return "queue-gone";
   core.touch(page.queue);
   core.touch(page);
   core.chain.mix(STEP.redrive);
@@ -180,6 +181,11 @@ function moveOne(core: Core, task: MoveTask, { page, slot }: Found): MoveFailure
   const origin = { ...originFor(page, slot), source: 0, enqueuedSecond, countOnArrival: 0 };
   relocate(core, { page, slot }, target, { origin, firstReceived: 0 });
   return undefined;
+}
+
+function canTakeFrom(target: QueueState, source: QueueState): boolean {
+  if (target.fifo === undefined || source.fifo === undefined) return target.fifo === source.fifo;
+  return target.fifo.groups.count < FIFO_GROUPS_MAX;
 }
 
 function endTask(core: Core, tasks: MoveTasks, status: MoveStatus, failure: MoveFailure): void {

@@ -25,7 +25,9 @@ export type RefusalReason =
   /** The queue is being emptied by another move task. */
   | "task-running"
   /** No such move task runs. */
-  | "task-not-found";
+  | "task-not-found"
+  /** Messages with groups for a standard queue, or without for a FIFO queue. */
+  | "wrong-kind";
 
 /** What became of one receipt of a batch; the values of `SettledOutcome.results`. */
 export const SETTLED = {
@@ -46,12 +48,14 @@ export interface RefusedOutcome {
   readonly reason: RefusalReason;
 }
 
-/** Message i of the command has sequence `firstSequence + i`. */
+/** Message i of the command has sequence `firstSequence + i`, unless there are `sequences`. */
 export interface SentOutcome {
   readonly kind: "sent";
   readonly queueId: QueueId;
   readonly firstSequence: Sequence;
   readonly count: number;
+  /** In a FIFO queue, when some messages repeat others: of each message, or of the one that it repeats. */
+  readonly sequences?: Float64Array | undefined;
   /** The answer to a retry: nothing was stored now. */
   readonly replayed: boolean;
 }

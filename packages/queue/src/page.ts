@@ -6,9 +6,11 @@
  *     0  entry, low 32 bits
  *     1  offset of the body record in its entry (24 bits) << 8 | flags (8 bits)
  *     2  visible-at, low 32 bits: when a delay or a lease ends, cluster ms
- *     3  message group (24 bits, FIFO and fair queues) << 8 | size class of the body record
- *     4  next of the message group
+ *     3  message group (24 bits, in FIFO queues) << 8 | size class of the body record
+ *     4  next of the message group, as a reference into the page pool: no part of the state
  *     5  entry, high 8 bits << 24 | visible-at, high 8 bits << 16 | enqueued: seconds after the page's base
+ *
+ * chain, 4 bytes, in pages of FIFO queues: previous of the message group.
  *
  * lease, 20 bytes, from the first lease or delay in the page: see lease-plane.ts.
  *
@@ -20,6 +22,7 @@
  *     6  receive count on arrival
  */
 import { assert, type ByteWriter } from "@kqueuey/base";
+import type { Key } from "./key-index.ts";
 import {
   baseFor,
   COUNT_IN_TABLE,
@@ -53,10 +56,14 @@ export const PLACE_MASK = 7;
 export const FLAG_LEASE = 8;
 /** The origin plane says something: the message was moved here. */
 export const FLAG_ORIGIN = 16;
+/** The lease was given out again under its receive's attempt id: nobody may take it back as unseen. */
+export const FLAG_SHOWN_AGAIN = 32;
+export const FLAGS_ALL: number = PLACE_MASK | FLAG_LEASE | FLAG_ORIGIN | FLAG_SHOWN_AGAIN;
 export const BASE_WORDS = 6;
 export const ORIGIN_WORDS = 7;
 export const PAGE_SLOTS_MIN = 16;
 export const PAGE_SLOTS_MAX = 512;
+const LINK_WORD = 4;
 const HIGH = 0x1_0000_0000;
 const SECOND_BIAS = 0x100_0000_0000;
 /** Seconds that a slot may be younger than its page's base. */
@@ -96,6 +103,8 @@ export class Page implements Unit {
   firstReceivedBase: number = NO_BASE;
   firstReceivedHighs: Uint16Array | undefined = undefined;
   origin: Uint32Array | undefined = undefined;
+  /** In a FIFO queue. */
+  chain: Uint32Array | undefined = undefined;
   /** Slots given out, from 0. */
   used = 0;
   /** Slots whose message is not dead. */
@@ -159,6 +168,39 @@ export class Page implements Unit {
 
   sizeClass(slot: number): number {
     return (this.base[slot * BASE_WORDS + 3] ?? 0) & 0xff;
+  }
+
+  /** Number of the message's group in its FIFO queue; 0 in a standard queue. */
+  group(slot: number): number {
+    return (this.base[slot * BASE_WORDS + 3] ?? 0) >>> 8;
+  }
+
+  setGroup(slot: number, group: number): void {
+    const at = slot * BASE_WORDS + 3;
+    this.base[at] = (group << 8) | ((this.base[at] ?? 0) & 0xff);
+  }
+
+  /** The message behind this one in its group. */
+  next(slot: number): number {
+    return this.base[slot * BASE_WORDS + 4] ?? 0;
+  }
+
+  setNext(slot: number, reference: number): void {
+    this.base[slot * BASE_WORDS + 4] = reference;
+  }
+
+  /** The message before this one in its group. */
+  previous(slot: number): number {
+    return this.chain?.[slot] ?? 0;
+  }
+
+  setPrevious(slot: number, reference: number): void {
+    if (this.chain !== undefined) this.chain[slot] = reference;
+  }
+
+  setLinks(slot: number, previous: number, next: number): void {
+    this.setPrevious(slot, previous);
+    this.setNext(slot, next);
   }
 
   visibleAt(slot: number): number {
@@ -412,7 +454,9 @@ export class Page implements Unit {
   #encodeSlot(writer: ByteWriter, slot: number): void {
     const at = slot * BASE_WORDS;
     writer.u16(slot);
-    for (let word = 0; word < BASE_WORDS; word++) writer.u32(this.base[at + word] ?? 0);
+    for (let word = 0; word < BASE_WORDS; word++) {
+      writer.u32(word === LINK_WORD ? 0 : (this.base[at + word] ?? 0));
+    }
     const flags = this.flags(slot);
     if ((flags & FLAG_LEASE) !== 0) {
       // Numbers, and nothing of how the columns hold them: equal states give equal bytes.
@@ -440,4 +484,6 @@ export interface Origin {
   readonly source: number;
   readonly enqueuedSecond: number;
   readonly countOnArrival: number;
+  /** Of its group, when it comes from a FIFO queue. */
+  readonly groupKey?: Key | undefined;
 }

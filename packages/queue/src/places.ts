@@ -7,6 +7,8 @@
  */
 import { assert, unreachable } from "@kqueuey/base";
 import type { Core } from "./core.ts";
+import { groupReady, groupTakenOut, leaveGroup, unlink } from "./fifo.ts";
+import { FIFO_IN_FLIGHT_MAX } from "./limits.ts";
 import type { Page } from "./page.ts";
 import { FLAG_LEASE, PAGE_SECONDS_MAX, PAGE_SLOTS_MAX, PAGE_SLOTS_MIN, PLACE } from "./page.ts";
 import { referenceTo } from "./page-pool.ts";
@@ -41,6 +43,7 @@ export function openPage(core: Core, queue: QueueState, expected: number, second
     firstSequence: queue.nextSequence,
     baseSecond: second,
   });
+  if (queue.fifo !== undefined) page.chain = new Uint32Array(size);
   core.units.add(page);
   queue.pages.push(page);
   return page;
@@ -78,7 +81,8 @@ export function putReady(core: Core, page: Page, slot: number): void {
   page.setPlace(slot, redelivered ? PLACE.redelivered : PLACE.fresh);
   if (page.setReady(slot, redelivered)) queue.pages.setReady(page, redelivered, true);
   queue.available += 1;
-  if (!queue.woken) core.wake(queue);
+  if (queue.fifo !== undefined) groupReady(core, page, slot);
+  else if (!queue.woken) core.wake(queue);
 }
 
 /** To the delayed, until `time`. */
@@ -100,12 +104,14 @@ export function putLeased(core: Core, page: Page, slot: number, time: number): v
 
 /** To the end of the outbox, for a queue of another group. The slot has a lease. */
 export function putOutbox(
+  core: Core,
   page: Page,
   slot: number,
   target: { group: number; queue: number },
 ): void {
   const queue = page.queue;
   assert((page.flags(slot) & FLAG_LEASE) !== 0, "only a received message becomes a dead letter");
+  if (queue.fifo !== undefined) unlink(core, page, slot);
   page.setPlace(slot, PLACE.outbox);
   page.setLease(slot, {
     token: queue.outboxFirst + queue.outbox,
@@ -128,19 +134,21 @@ export function takeOut(core: Core, page: Page, slot: number): void {
       const redelivered = place === PLACE.redelivered;
       if (page.clearReady(slot, redelivered)) queue.pages.setReady(page, redelivered, false);
       queue.available -= 1;
-      return;
+      break;
     }
     case PLACE.delayed:
       core.wheel.remove(referenceTo(page, slot), page.visibleAt(slot));
       queue.delayed -= 1;
-      return;
+      break;
     case PLACE.leased:
       core.wheel.remove(referenceTo(page, slot), page.visibleAt(slot));
       queue.inFlight -= 1;
-      return;
+      if (queue.fifo !== undefined && queue.inFlight === FIFO_IN_FLIGHT_MAX - 1) core.wake(queue);
+      break;
     default:
       assert(false, "a message that is nowhere can't be taken out");
   }
+  if (queue.fifo !== undefined) groupTakenOut(core, page, slot);
 }
 
 /** Takes the first message out of the outbox; gives its sequence. */
@@ -165,6 +173,7 @@ export function kill(core: Core, page: Page, slot: number): void {
 /** The end of a message here, while its body lives on elsewhere. */
 export function forget(core: Core, page: Page, slot: number): void {
   const queue = page.queue;
+  if (queue.fifo !== undefined) leaveGroup(core, page, slot);
   page.setPlace(slot, PLACE.dead);
   if (queue.countsInTable.size > 0) queue.countsInTable.delete(page.firstSequence + slot);
   page.live -= 1;

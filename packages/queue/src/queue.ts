@@ -9,14 +9,18 @@ import {
   encodeAttributes,
   encodeTexts,
 } from "./attributes.ts";
+import { FifoState } from "./fifo.ts";
 import type { QueueId } from "./ids.ts";
 import { ID_END } from "./ids.ts";
 import { ACCEPT_SOURCES_MAX } from "./limits.ts";
 import type { Page } from "./page.ts";
 import { PageList } from "./page-list.ts";
 import { MARK, type Mark, UNIT_KIND, type Unit, unitKey } from "./units.ts";
+import type { WindowHost } from "./window-log.ts";
 
 const QUEUE_UNIT_VERSION = 1;
+/** Of a FIFO queue: the next turn follows. */
+const FIFO_QUEUE_UNIT_VERSION = 2;
 const TABLE_ENTRY_BYTES = 64;
 
 export class QueueState implements Unit {
@@ -46,6 +50,8 @@ export class QueueState implements Unit {
   readonly acceptedThrough: Map<number, number> = new Map();
   /** Receive counts of 63 and more, by sequence. */
   readonly countsInTable: Map<number, number> = new Map();
+  /** Of a FIFO queue. */
+  fifo: FifoState | undefined = undefined;
   readonly pages: PageList = new PageList();
   /** The page found last: settling a batch asks for neighbours. */
   recent: Page | undefined = undefined;
@@ -71,7 +77,8 @@ export class QueueState implements Unit {
   /** Bytes of what finds pages and messages; entries of the table of counts are estimated. */
   get tableBytes(): number {
     const { length } = this.outboxSequences;
-    return this.pages.bytes + length * 8 + this.countsInTable.size * TABLE_ENTRY_BYTES;
+    const counts = this.countsInTable.size * TABLE_ENTRY_BYTES;
+    return this.pages.bytes + length * 8 + counts + (this.fifo?.bytes ?? 0);
   }
 
   /** Whole seconds that a message is kept. */
@@ -92,7 +99,7 @@ export class QueueState implements Unit {
   }
 
   encode(writer: ByteWriter): void {
-    writer.u8(QUEUE_UNIT_VERSION);
+    writer.u8(this.fifo === undefined ? QUEUE_UNIT_VERSION : FIFO_QUEUE_UNIT_VERSION);
     writer.text(this.name);
     writer.u32(this.placement);
     encodeAttributes(writer, this.attributes);
@@ -113,12 +120,18 @@ export class QueueState implements Unit {
       writer.u48(source);
       writer.u53(this.acceptedThrough.get(source) ?? 0);
     }
+    if (this.fifo !== undefined) writer.u48(this.fifo.nextTurn);
   }
 }
 
 /** Reads a queue's unit; its pages come with theirs. Undefined for what is no such unit. */
-export function decodeQueue(id: QueueId, reader: ByteReader): QueueState | undefined {
-  if (reader.u8() !== QUEUE_UNIT_VERSION) return undefined;
+export function decodeQueue(
+  id: QueueId,
+  reader: ByteReader,
+  host: WindowHost,
+): QueueState | undefined {
+  const version = reader.u8();
+  if (version !== QUEUE_UNIT_VERSION && version !== FIFO_QUEUE_UNIT_VERSION) return undefined;
   const queue = new QueueState(id);
   queue.name = reader.text();
   queue.placement = reader.u32();
@@ -141,6 +154,14 @@ export function decodeQueue(id: QueueId, reader: ByteReader): QueueState | undef
   if (sources > ACCEPT_SOURCES_MAX) return undefined;
   for (let i = 0; i < sources && reader.ok; i++) {
     queue.acceptedThrough.set(reader.u48(), reader.u53());
+  }
+  if ((version === FIFO_QUEUE_UNIT_VERSION) !== (queue.attributes.fifo !== undefined)) {
+    return undefined;
+  }
+  if (queue.attributes.fifo !== undefined) {
+    queue.fifo = new FifoState(host, id);
+    queue.fifo.nextTurn = reader.u48();
+    if (queue.fifo.nextTurn === 0) return undefined;
   }
   if (queue.nextSequence === 0 || queue.nextToken === 0 || queue.outboxFirst === 0)
     return undefined;

@@ -14,8 +14,13 @@ import type { CatalogueRecord, Creation } from "./catalogue.ts";
 import type { Core } from "./core.ts";
 import { STEP } from "./core.ts";
 import { arrive } from "./dead-letter.ts";
+import { FifoState, rejoinGroup } from "./fifo.ts";
+import { changeDelays } from "./fifo-delay.ts";
 import type { QueueId } from "./ids.ts";
-import { ACCEPT_SOURCES_MAX } from "./limits.ts";
+import { KEY_WORDS, type Key } from "./key-index.ts";
+import { ACCEPT_SOURCES_MAX, FIFO_GROUPS_MAX } from "./limits.ts";
+import { PLACE } from "./page.ts";
+import { NO_REFERENCE } from "./page-pool.ts";
 import { kill, noteSecond, putReady, takeOutbox } from "./places.ts";
 import { QueueState } from "./queue.ts";
 import { STATES } from "./replay.ts";
@@ -57,6 +62,7 @@ export function applyCreate(core: Core, call: Call): void {
   queue.tags = creation.tags;
   queue.createdAtMs = core.wall;
   queue.modifiedAtMs = core.wall;
+  if (queue.attributes.fifo !== undefined) queue.fifo = new FifoState(core, id);
   core.addQueue(queue);
   core.units.add(queue);
   note(core, call, id);
@@ -75,7 +81,9 @@ export function applySet(core: Core, call: Call): void {
     return;
   }
   core.touch(queue);
+  const delayBefore = queue.attributes.delayMs;
   queue.attributes = changeAttributes(queue.attributes, changes);
+  if (queue.fifo !== undefined) changeDelays(core, queue, queue.attributes.delayMs - delayBefore);
   queue.extra = extra;
   queue.tags = tags;
   queue.modifiedAtMs = core.wall;
@@ -117,6 +125,13 @@ function doom(core: Core, queue: QueueState): void {
     page.doomed = true;
     core.units.remove(page);
     core.doomed.push(page);
+  }
+  if (queue.fifo !== undefined) {
+    const { nextTurn } = queue.fifo;
+    queue.fifo.drop();
+    // What was sent or received before is forgotten, too: the same deduplication id is taken again.
+    queue.fifo = new FifoState(core, queue.id);
+    queue.fifo.nextTurn = nextTurn;
   }
   core.stored -= queue.stored;
   queue.outboxFirst += queue.outbox;
@@ -227,6 +242,10 @@ export function applyAccept(core: Core, call: Call): void {
   const outboxSequence = call.u53();
   const through = queue.acceptedThrough.get(source) ?? 0;
   const duplicate = outboxSequence <= through;
+  if (!duplicate && (queue.fifo?.groups.count ?? 0) >= FIFO_GROUPS_MAX) {
+    refuse(core, call, "limit-reached");
+    return;
+  }
   if (!duplicate && through === 0 && queue.acceptedThrough.size >= ACCEPT_SOURCES_MAX) {
     refuse(core, call, "limit-reached");
     return;
@@ -250,6 +269,9 @@ function acceptMessage(core: Core, call: Call, queue: QueueState, source: number
   const enqueuedSecond = Math.floor((core.now - call.u48()) / 1_000);
   const offset = call.at;
   const length = bodyRecordLength(call.data, offset) ?? 0;
+  call.at = offset + length;
+  const groupKey: Key = new Uint32Array(KEY_WORDS);
+  const hasGroup = call.key(groupKey);
   const origin = {
     queue: originQueue,
     sequence: originSequence,
@@ -257,6 +279,7 @@ function acceptMessage(core: Core, call: Call, queue: QueueState, source: number
     // The origin plane counts seconds from 2^40 before this group's time began: 34,000 years.
     enqueuedSecond: Math.max(enqueuedSecond, -0xff_ffff_ffff),
     countOnArrival,
+    groupKey: hasGroup ? groupKey : undefined,
   };
   const body = { entry: call.index, offset, sizeClass: sizeClassOf(length) };
   arrive(core, queue, body, { origin, firstReceived });
@@ -270,24 +293,30 @@ export function applyDropOutbox(core: Core, call: Call): void {
   const returned = call.u8() === 1;
   const changed = queue.outbox > 0 && queue.outboxFirst <= through;
   if (changed) core.touch(queue);
+  let hint = NO_REFERENCE;
   while (queue.outbox > 0 && queue.outboxFirst <= through) {
-    dropOne(core, queue, returned);
+    hint = dropOne(core, queue, { returned, hint });
   }
   finish(call, changed);
 }
 
-function dropOne(core: Core, queue: QueueState, returned: boolean): void {
+/** Gives a reference to the message, if it was returned. */
+function dropOne(
+  core: Core,
+  queue: QueueState,
+  how: { readonly returned: boolean; readonly hint: number },
+): number {
   const sequence = takeOutbox(queue);
   const page = queue.find(sequence);
-  if (page === undefined) return;
+  if (page === undefined) return how.hint;
   const slot = sequence - page.firstSequence;
   core.touch(page);
   core.chain.mix(STEP.drop);
   core.chain.number(queue.id);
   core.chain.number(sequence);
-  if (!returned) {
+  if (!how.returned) {
     kill(core, page, slot);
-    return;
+    return how.hint;
   }
   // The target is gone: a policy that still names it would only send the message there again.
   if (queue.attributes.deadLetter?.queueId === page.targetQueue(slot)) {
@@ -299,5 +328,8 @@ function dropOne(core: Core, queue: QueueState, returned: boolean): void {
     firstReceived: page.firstReceived(slot),
     count: page.receiveCount(slot),
   });
+  page.setPlace(slot, PLACE.dead);
+  const reference = rejoinGroup(core, page, slot, how.hint);
   putReady(core, page, slot);
+  return reference;
 }

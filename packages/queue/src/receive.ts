@@ -1,28 +1,22 @@
 /** Receiving: the messages are chosen here, at apply, so that a lease is in the log before anybody sees it. */
 import type { ClusterTimeMs, DurationMs } from "@kqueuey/base";
-import { assert } from "@kqueuey/base";
 import type { Call } from "./call.ts";
 import { queueOf, refuse } from "./call.ts";
 import { QUEUE_DEFAULT, RECEIVE_BOUNDED } from "./command.ts";
 import type { Core } from "./core.ts";
 import { STEP } from "./core.ts";
 import { comeBack, exhausted, moveAway } from "./dead-letter.ts";
-import { ID_END } from "./ids.ts";
+import { type Allowance, type Grant, grant, writeRuns } from "./granting.ts";
+import { KEY_WORDS, type Key } from "./key-index.ts";
 import { HOUSEKEEPING_STEPS_MAX } from "./limits.ts";
 import type { GrantedOutcome } from "./outcome.ts";
-import { FLAG_LEASE, FLAG_ORIGIN, type Page } from "./page.ts";
-import { putLeased, takeOut } from "./places.ts";
+import { FLAG_ORIGIN } from "./page.ts";
+import { takeOut } from "./places.ts";
 import type { QueueState } from "./queue.ts";
+import { chooseFromGroups, rememberAttempt, repeatAttempt } from "./receive-fifo.ts";
 import { sizeOfClass } from "./size-class.ts";
 
-/** What a receive may still take. */
-interface Allowance {
-  messages: number;
-  bytes: number;
-  /** Messages past their limit of receives that it may move away meanwhile. */
-  moves: number;
-  readonly leaseMs: number;
-}
+const attemptKey: Key = new Uint32Array(KEY_WORDS);
 
 export function applyReceive(core: Core, call: Call): void {
   const queue = queueOf(core, call);
@@ -30,8 +24,19 @@ export function applyReceive(core: Core, call: Call): void {
   const limit = call.u16();
   const bytes = call.u32();
   const asked = call.u32();
-  const inFlightMax = (limit & RECEIVE_BOUNDED) === 0 ? Number.POSITIVE_INFINITY : call.u32();
-  const room = inFlightMax - queue.inFlight;
+  const bound = (limit & RECEIVE_BOUNDED) === 0 ? Number.POSITIVE_INFINITY : call.u32();
+  const { fifo } = queue;
+  const hasAttempt = fifo !== undefined && call.key(attemptKey);
+  if (hasAttempt) {
+    const repeated = repeatAttempt(core, call, { queue, fifo, key: attemptKey });
+    if (repeated !== undefined) {
+      core.touch(queue);
+      endReceive(core, call, queue, { ...repeated, repeated: true });
+      return;
+    }
+  }
+  // A FIFO queue has a limit of its own, at which a receive is given nothing.
+  const room = fifo === undefined ? bound - queue.inFlight : Number.POSITIVE_INFINITY;
   if (room <= 0) {
     refuse(core, call, "in-flight-limit");
     return;
@@ -42,11 +47,26 @@ export function applyReceive(core: Core, call: Call): void {
   if (queue.available > 0) {
     core.touch(queue);
     const allowance = { messages, bytes, moves: HOUSEKEEPING_STEPS_MAX, leaseMs };
-    // Redelivered messages first, then fresh ones, each class by sequence.
-    if (choose(core, call, queue, { allowance, redelivered: true })) {
+    // In a FIFO queue group by group; else redelivered messages first, then fresh ones, each class by sequence.
+    if (fifo !== undefined) chooseFromGroups(core, call, { queue, fifo, allowance });
+    else if (choose(core, call, queue, { allowance, redelivered: true })) {
       choose(core, call, queue, { allowance, redelivered: false });
     }
   }
+  const grant = { grantFirst, leaseMs };
+  if (hasAttempt && leaseMs > 0 && call.pages.length > 0) {
+    rememberAttempt(core, call, { fifo, key: attemptKey, grant });
+  }
+  endReceive(core, call, queue, { ...grant, repeated: false });
+}
+
+function endReceive(
+  core: Core,
+  call: Call,
+  queue: QueueState,
+  end: Grant & { readonly repeated: boolean },
+): void {
+  const { grantFirst, leaseMs } = end;
   const count = call.pages.length;
   core.chain.mix(STEP.grant);
   core.chain.number(queue.id);
@@ -55,7 +75,7 @@ export function applyReceive(core: Core, call: Call): void {
   if (count > 0) rememberGrant(call, { grantFirst, leaseMs });
   if (call.wanted) {
     const grant = { grantFirst: count === 0 ? 0 : grantFirst, grantCount: count, leaseMs };
-    call.outcome = grantedOutcome(core, call, queue, { ...grant, replayed: false });
+    call.outcome = grantedOutcome(core, call, queue, { ...grant, replayed: end.repeated });
   }
   // A grant of no time leaves the messages visible: they come back after the choice, not into it.
   if (leaseMs === 0) {
@@ -101,22 +121,6 @@ function choose(
   }
 }
 
-function grant(core: Core, page: Page, slot: number, leaseMs: number): void {
-  core.touch(page);
-  core.pool.needLease(page);
-  takeOut(core, page, slot);
-  const queue = page.queue;
-  const token = queue.nextToken;
-  assert(token < ID_END - 1, "a queue's tokens are used up");
-  queue.nextToken = token + 1;
-  const before = page.receiveCount(slot);
-  const firstReceived = before > 0 ? page.firstReceived(slot) : core.wall;
-  page.setLease(slot, { token, leaseMs, firstReceived, count: before + 1 });
-  core.chain.mix(page.firstSequence + slot);
-  if (leaseMs > 0) putLeased(core, page, slot, core.now + leaseMs);
-  else page.setVisibleAt(slot, core.now);
-}
-
 /** For a retry: the tokens, and the sequences as runs of neighbours. */
 function rememberGrant(call: Call, grant: { grantFirst: number; leaseMs: number }): void {
   const record = call.remember();
@@ -125,23 +129,7 @@ function rememberGrant(call: Call, grant: { grantFirst: number; leaseMs: number 
   record.u48(grant.grantFirst);
   record.u16(count);
   record.u32(grant.leaseMs);
-  let runFirst = -1;
-  let runLength = 0;
-  for (let i = 0; i < count; i++) {
-    const sequence = (call.pages[i]?.firstSequence ?? 0) + (call.slots[i] ?? 0);
-    if (sequence === runFirst + runLength) {
-      runLength += 1;
-      continue;
-    }
-    if (runLength > 0) {
-      record.u48(runFirst);
-      record.u16(runLength);
-    }
-    runFirst = sequence;
-    runLength = 1;
-  }
-  record.u48(runFirst);
-  record.u16(runLength);
+  writeRuns(record, call);
 }
 
 /** The outcome of a grant of the call's messages, which have their leases. */
@@ -215,9 +203,4 @@ function originColumns(call: Call): {
     sourceQueues[i] = page?.sourceQueue(slot) ?? 0;
   }
   return { originQueues, originSequences, sourceQueues };
-}
-
-/** Whether a message still has the lease `token`, over or not. */
-export function hasToken(page: Page, slot: number, token: number): boolean {
-  return (page.flags(slot) & FLAG_LEASE) !== 0 && token > 0 && page.token(slot) === token;
 }

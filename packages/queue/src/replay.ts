@@ -5,10 +5,11 @@ import { type Call, refuse } from "./call.ts";
 import { COMMAND } from "./command.ts";
 import type { Core } from "./core.ts";
 import { STEP } from "./core.ts";
+import { hasToken } from "./granting.ts";
 import type { QueueId, Sequence, SessionId } from "./ids.ts";
 import { TASK_ID_BYTES } from "./move-tasks.ts";
 import { PLACE } from "./page.ts";
-import { grantedOutcome, hasToken } from "./receive.ts";
+import { grantedOutcome } from "./receive.ts";
 
 /** Answers the call as its first execution was answered; a receive with what is still held under its grant. */
 export function replay(core: Core, call: Call, record: Uint8Array): void {
@@ -21,9 +22,12 @@ export function replay(core: Core, call: Call, record: Uint8Array): void {
   if (!call.wanted) return;
   const queueId = call.queueId as QueueId;
   switch (call.kind) {
-    case "send": {
+    case "send":
+    case "sendFifo": {
       const firstSequence = reader.u48() as Sequence;
-      call.outcome = { kind: "sent", queueId, firstSequence, count: reader.u16(), replayed: true };
+      const sent = { kind: "sent", queueId, firstSequence, count: reader.u16() } as const;
+      const each = reader.remaining > 0 ? { sequences: readSequences(reader, sent.count) } : {};
+      call.outcome = { ...sent, ...each, replayed: true };
       return;
     }
     case "receive":
@@ -77,6 +81,10 @@ export function replay(core: Core, call: Call, record: Uint8Array): void {
 
 /** The states of a catalogue entry, as records number them. */
 export const STATES = ["reserved", "active", "deleting"] as const;
+
+function readSequences(reader: ByteReader, count: number): Float64Array {
+  return Float64Array.from({ length: count }, () => reader.u48());
+}
 
 function replayReceive(core: Core, call: Call, reader: ByteReader): void {
   const queue = core.queues.get(call.queueId);

@@ -1,7 +1,7 @@
 /** Sending: messages join the end of their queue. */
 import { bodyRecordLength } from "./body-record.ts";
 import type { Call } from "./call.ts";
-import { queueOf } from "./call.ts";
+import { queueOf, refuse } from "./call.ts";
 import { QUEUE_DEFAULT } from "./command.ts";
 import type { Core } from "./core.ts";
 import { STEP } from "./core.ts";
@@ -14,6 +14,10 @@ import { sizeClassOf } from "./size-class.ts";
 export function applySend(core: Core, call: Call): void {
   const queue = queueOf(core, call);
   if (queue === undefined) return;
+  if (queue.fifo !== undefined) {
+    refuse(core, call, "wrong-kind");
+    return;
+  }
   core.touch(queue);
   const count = call.u16();
   const first = queue.nextSequence;

@@ -4,13 +4,13 @@ import type { Call } from "./call.ts";
 import { queueOf } from "./call.ts";
 import type { Core } from "./core.ts";
 import { STEP } from "./core.ts";
-import { comeBack, exhausted, moveAway } from "./dead-letter.ts";
+import { comeBack, exhausted, moveAway, movesAtOnce } from "./dead-letter.ts";
+import { hasToken } from "./granting.ts";
 import { LEASE_TOTAL_MS_MAX } from "./limits.ts";
 import { SETTLED } from "./outcome.ts";
-import { FLAG_LEASE, type Page, PLACE } from "./page.ts";
-import { kill, putDelayed, putLeased, putReady, takeOut } from "./places.ts";
+import { FLAG_LEASE, FLAG_SHOWN_AGAIN, type Page, PLACE } from "./page.ts";
+import { kill, putDelayed, putLeased, takeOut } from "./places.ts";
 import type { QueueState } from "./queue.ts";
-import { hasToken } from "./receive.ts";
 
 type Settling = "tombstone" | "extend" | "release" | "undelivered";
 
@@ -57,20 +57,27 @@ function settle(core: Core, queue: QueueState, lease: Lease): number {
   if (!hasToken(page, slot, lease.token)) return SETTLED.stale;
   switch (lease.kind) {
     case "tombstone":
-      // Also for a lease that is over, as long as nobody else was given the message.
+      // Also for a lease that is over, as long as nobody else was given the message; not in a FIFO queue, where
+      // the group may have gone on.
+      if (queue.fifo !== undefined && isOver(core, page, slot)) return SETTLED.notInFlight;
       core.touch(page);
       takeOut(core, page, slot);
       kill(core, page, slot);
       return SETTLED.ok;
     case "undelivered":
+      if ((page.flags(slot) & FLAG_SHOWN_AGAIN) !== 0) return SETTLED.stale;
       return undo(core, page, slot);
     case "extend":
     case "release":
-      if (place !== PLACE.leased || page.visibleAt(slot) <= core.now) return SETTLED.notInFlight;
+      if (isOver(core, page, slot)) return SETTLED.notInFlight;
       return lease.kind === "extend"
         ? extend(core, page, { slot, ms: lease.ms })
         : release(core, page, { slot, ms: lease.ms });
   }
+}
+
+function isOver(core: Core, page: Page, slot: number): boolean {
+  return page.place(slot) !== PLACE.leased || page.visibleAt(slot) <= core.now;
 }
 
 function extend(core: Core, page: Page, change: { slot: number; ms: number }): number {
@@ -91,9 +98,9 @@ function release(core: Core, page: Page, change: { slot: number; ms: number }): 
   const { slot, ms } = change;
   core.touch(page);
   takeOut(core, page, slot);
-  if (exhausted(core, page, slot)) moveAway(core, page, slot);
-  else if (ms > 0) putDelayed(core, page, slot, core.now + ms);
-  else putReady(core, page, slot);
+  if (ms === 0) comeBack(core, page, slot);
+  else if (movesAtOnce(page) && exhausted(core, page, slot)) moveAway(core, page, slot);
+  else putDelayed(core, page, slot, core.now + ms);
   core.chain.mix(ms);
   return SETTLED.ok;
 }

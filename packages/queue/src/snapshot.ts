@@ -5,6 +5,7 @@
 import { ByteReader, type ByteWriter, equalBytes, groupId } from "@kqueuey/base";
 import type { Core } from "./core.ts";
 import { decodeMatchVector, type MatchVector } from "./entry.ts";
+import { linkLast } from "./fifo.ts";
 import { ID_END, type QueueId, type SessionId } from "./ids.ts";
 import { findViolation } from "./invariants.ts";
 import { decodeLease } from "./lease-plane.ts";
@@ -13,6 +14,8 @@ import {
   BASE_WORDS,
   FLAG_LEASE,
   FLAG_ORIGIN,
+  FLAG_SHOWN_AGAIN,
+  FLAGS_ALL,
   ORIGIN_WORDS,
   PAGE_SLOTS_MAX,
   PAGE_SLOTS_MIN,
@@ -25,6 +28,7 @@ import { referenceTo } from "./page-pool.ts";
 import { noteSecond } from "./places.ts";
 import { decodeQueue, type QueueState } from "./queue.ts";
 import { MARK, type Mark, UNIT_KIND, type Unit, unitKey } from "./units.ts";
+import { decodeFifoUnit, FIFO_UNIT } from "./window-log.ts";
 
 const HEADER_VERSION = 1;
 
@@ -80,6 +84,8 @@ export class Loader {
   readonly #sessions = new Map<number, Uint8Array>();
   readonly #queues = new Map<number, QueueState>();
   readonly #pages = new Map<number, Page[]>();
+  /** Groups and windows of FIFO queues wait for their queues. */
+  readonly #fifo = new Map<number, Uint8Array>();
   readonly #keys = new Set<number>();
 
   constructor(core: Core) {
@@ -104,7 +110,7 @@ export class Loader {
         return number === 0;
       case UNIT_KIND.queue: {
         if (!numbered) return false;
-        const queue = decodeQueue(number as QueueId, new ByteReader(bytes));
+        const queue = decodeQueue(number as QueueId, new ByteReader(bytes), this.#core);
         if (queue !== undefined) this.#queues.set(number, queue);
         return queue !== undefined;
       }
@@ -117,6 +123,9 @@ export class Loader {
         return numbered;
       case UNIT_KIND.moves:
         return numbered && this.#core.moves.load(number, new ByteReader(bytes));
+      case UNIT_KIND.fifo:
+        this.#fifo.set(number, bytes.slice());
+        return numbered;
       case UNIT_KIND.session:
         this.#sessions.set(number, bytes.slice());
         return numbered;
@@ -169,7 +178,8 @@ export class Loader {
     }
     for (const key of this.#keys) {
       const kind = key % 8;
-      const counted = kind === UNIT_KIND.page || kind === UNIT_KIND.requests;
+      const counted =
+        kind === UNIT_KIND.page || kind === UNIT_KIND.requests || kind === UNIT_KIND.fifo;
       if (counted && Math.floor(key / 8) >= core.nextUnit) return `unit ${key} is from the future`;
     }
     return findViolation(core);
@@ -182,6 +192,10 @@ export class Loader {
       const queue = this.#queues.get(reader.u48());
       if (queue === undefined) return "a page of no queue";
       if (!this.#decodePage(number, bytes, queue)) return "a malformed page";
+    }
+    // Groups first: the messages of pages are linked to them.
+    for (const number of [...this.#fifo.keys()].sort((a, b) => a - b)) {
+      if (!loadFifoUnit(this.#queues, number, this.#fifo.get(number))) return "a malformed group";
     }
     for (const id of [...this.#queues.keys()].sort((a, b) => a - b)) {
       const queue = this.#queues.get(id);
@@ -197,12 +211,11 @@ export class Loader {
       }
       if (end > queue.nextSequence) return "a message from the future";
     }
-    this.#link();
-    return undefined;
+    return this.#link() ? undefined : "a message of no group";
   }
 
   /** Rebuilds what is derived from the slots: ready sets, the wheel, the outbox, the bounds of retention. */
-  #link(): void {
+  #link(): boolean {
     const core = this.#core;
     let first = core.now;
     for (const page of core.pool.all()) {
@@ -217,11 +230,13 @@ export class Loader {
       const outbox: { number: number; sequence: number }[] = [];
       for (let place = 0; place < queue.pages.length; place++) {
         const page = queue.pages.at(place);
-        if (page !== undefined) linkPage(core, page, outbox);
+        if (page !== undefined && !linkPage(core, page, outbox)) return false;
       }
+      queue.fifo?.groups.link();
       outbox.sort((a, b) => a.number - b.number);
       queue.outboxSequences = outbox.map((message) => message.sequence);
     }
+    return true;
   }
 }
 
@@ -229,14 +244,37 @@ function isTimed(place: number): boolean {
   return place === PLACE.delayed || place === PLACE.leased;
 }
 
-function linkPage(core: Core, page: Page, outbox: { number: number; sequence: number }[]): void {
+/** Adds a chunk of groups, or of what a FIFO queue remembers, to its queue; false for what is none. */
+function loadFifoUnit(
+  queues: ReadonlyMap<number, QueueState>,
+  number: number,
+  bytes: Uint8Array | undefined,
+): boolean {
+  const reader = new ByteReader(bytes ?? new Uint8Array(0));
+  const head = decodeFifoUnit(reader);
+  const fifo = queues.get(head?.queueId ?? 0)?.fifo;
+  if (head === undefined || fifo === undefined) return false;
+  if (head.content === FIFO_UNIT.groups) return fifo.groups.load(number, reader);
+  const isAttempts = head.content === FIFO_UNIT.attempts;
+  return (isAttempts ? fifo.attempts : fifo.deduplications).load(number, reader);
+}
+
+/** False when a message is of no group that is there. */
+function linkPage(core: Core, page: Page, outbox: { number: number; sequence: number }[]): boolean {
   const queue = page.queue;
+  const { fifo } = queue;
   for (let slot = 0; slot < page.used; slot++) {
     const place = page.place(slot);
     if (place === PLACE.dead) continue;
     const second = page.enqueuedSecond(slot);
     page.oldestSecond = Math.min(page.oldestSecond, second);
     noteSecond(core, queue, second);
+    if (fifo !== undefined) {
+      const group = page.group(slot);
+      if (!fifo.groups.has(group)) return false;
+      if (place === PLACE.outbox) fifo.groups.hold(group);
+      else linkLast(core.pool, fifo, page, slot);
+    }
     if (isTimed(place)) core.wheel.insert(referenceTo(page, slot), page.visibleAt(slot));
     else if (place === PLACE.outbox) {
       outbox.push({ number: page.token(slot), sequence: page.firstSequence + slot });
@@ -246,6 +284,7 @@ function linkPage(core: Core, page: Page, outbox: { number: number; sequence: nu
   }
   if (page.freshCount > 0) queue.pages.setReady(page, false, true);
   if (page.redeliveredCount > 0) queue.pages.setReady(page, true, true);
+  return true;
 }
 
 function decodeHeader(core: Core, bytes: Uint8Array): boolean {
@@ -295,6 +334,7 @@ function decodePage(
   const { number, queue } = unit;
   const page = core.pool.allocate({ number, queue, size, firstSequence, baseSecond });
   page.base.fill(0);
+  if (queue.fifo !== undefined) page.chain = new Uint32Array(size);
   page.used = used;
   page.live = live;
   page.saved = true;
@@ -316,7 +356,10 @@ function decodeSlot(core: Core, page: Page, from: { slot: number; reader: ByteRe
   const place = flags & PLACE_MASK;
   const leaseNeeded = place === PLACE.leased || place === PLACE.outbox;
   if (place < PLACE.delayed || place > PLACE.outbox) return false;
-  if (flags > (PLACE_MASK | FLAG_LEASE | FLAG_ORIGIN)) return false;
+  if (flags > FLAGS_ALL || page.next(slot) !== 0) return false;
+  const isFifo = page.queue.fifo !== undefined;
+  if (isFifo !== page.group(slot) > 0) return false;
+  if ((flags & FLAG_SHOWN_AGAIN) !== 0 && !isFifo) return false;
   if (leaseNeeded && (flags & FLAG_LEASE) === 0) return false;
   if (leaseNeeded || place === PLACE.delayed || (flags & FLAG_LEASE) !== 0)
     core.pool.needLease(page);

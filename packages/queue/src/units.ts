@@ -50,6 +50,7 @@ export const UNIT_KIND = {
   requests: 4,
   session: 5,
   moves: 6,
+  fifo: 7,
 } as const;
 
 /** The key of the unit of `kind` with a number of its own within the kind. */

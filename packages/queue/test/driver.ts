@@ -9,6 +9,7 @@ import {
   logIndex,
   wallTime,
 } from "@kqueuey/base";
+import { Core } from "../src/core.ts";
 import {
   DEFAULT_ATTRIBUTES,
   EntryBuilder,
@@ -29,6 +30,7 @@ import {
   encodeRelease,
   encodeReserveQueue,
   encodeSend,
+  encodeSendFifo,
   encodeSetQueue,
   encodeStartMove,
   encodeTombstone,
@@ -68,8 +70,18 @@ export type TestCommand = { readonly id?: TestRequest } & (
       }[];
     }
   | {
+      readonly op: "sendFifo";
+      readonly queue: number;
+      readonly messages: readonly {
+        readonly size: number;
+        readonly group: string;
+        readonly deduplicationId: string;
+      }[];
+    }
+  | {
       readonly op: "receive";
       readonly queue: number;
+      readonly attempt?: string | undefined;
       readonly limit: number;
       readonly inFlightMax?: number | undefined;
       readonly maxBytes?: number | undefined;
@@ -111,6 +123,7 @@ export type TestCommand = { readonly id?: TestRequest } & (
       readonly firstReceived: number;
       readonly ageMs: number;
       readonly size: number;
+      readonly group?: string | undefined;
     }
   | {
       readonly op: "dropOutbox";
@@ -157,6 +170,19 @@ export function requestIdOf(id: TestRequest): RequestId {
   return { kind: "hash", hash };
 }
 
+/** 16 bytes that stand for a text: spread as a hash would be, and different for different short texts. */
+export function keyOf(text: string): Uint8Array {
+  const key = new Uint8Array(16);
+  const bytes = encodeUtf8(text);
+  if (bytes.length > 12) throw new Error("a test's id is too long");
+  key.set(bytes, 4);
+  let word = sum32(bytes);
+  word = Math.imul(word ^ (word >>> 16), 0x85eb_ca6b);
+  word = Math.imul(word ^ (word >>> 13), 0xc2b2_ae35);
+  new DataView(key.buffer).setUint32(0, word ^ (word >>> 16));
+  return text === "" ? new Uint8Array(16) : key;
+}
+
 const writer = new ByteWriter(64 * 1024);
 
 /** The command's bytes. */
@@ -168,6 +194,15 @@ export function encodeCommand(command: TestCommand): Uint8Array {
       encodeSend(writer, { requestId, queueId: queueId(command.queue), messages }, sum32);
       break;
     }
+    case "sendFifo": {
+      const messages = command.messages.map(({ size, group, deduplicationId }) => ({
+        ...bodyOf(size),
+        groupKey: keyOf(group),
+        deduplicationKey: keyOf(deduplicationId),
+      }));
+      encodeSendFifo(writer, { requestId, queueId: queueId(command.queue), messages }, sum32);
+      break;
+    }
     case "receive":
       encodeReceive(writer, {
         requestId,
@@ -176,6 +211,7 @@ export function encodeCommand(command: TestCommand): Uint8Array {
         maxBytes: command.maxBytes ?? 4_194_304,
         visibilityTimeoutMs: command.visibilityMs,
         inFlightMax: command.inFlightMax,
+        attemptKey: command.attempt === undefined ? undefined : keyOf(command.attempt),
       });
       break;
     case "tombstone":
@@ -253,6 +289,8 @@ function encodeAccepted(
     firstReceivedMs: wallTime(command.firstReceived),
     ageMs: command.ageMs,
     record: record.take(),
+    groupKey:
+      command.group === undefined ? undefined : new Uint32Array(keyOf(command.group).buffer),
   });
 }
 
@@ -472,7 +510,11 @@ export function withMoreTokens(machine: QueueMachine, queue: number, more: numbe
   const store: UnitStore = new Map();
   checkpoint(machine, store, { mode: "full" });
   const key = unitKey(UNIT_KIND.queue, queue);
-  const state = decodeQueue(queueId(queue), new ByteReader(store.get(key) ?? new Uint8Array()));
+  const state = decodeQueue(
+    queueId(queue),
+    new ByteReader(store.get(key) ?? new Uint8Array()),
+    new Core(groupId(0)),
+  );
   if (state === undefined) throw new Error(`no queue ${queue}`);
   state.nextToken += more;
   state.encode(writer);

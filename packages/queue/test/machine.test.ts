@@ -234,7 +234,7 @@ describe("an entry", () => {
   it("of another version stops the machine", () => {
     const driver = filled(1);
     const data = encodeEntry([], 2_000);
-    data[0] = 2;
+    data[0] = 3;
     expect(() => driver.apply(data)).toThrow(/version/);
   });
 

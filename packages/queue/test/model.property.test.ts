@@ -112,7 +112,7 @@ describe("the machine against the naive model", () => {
     const property = fc.property(histories(60), (history) => {
       return firstDifference(history, spoil) === undefined;
     });
-    return fc.check(property, { numRuns: runs(100), endOnFailure: true }).failed;
+    return fc.check(property, { numRuns: runs(400), endOnFailure: true }).failed;
   }
 
   it("notices a machine whose leases last a millisecond longer", () => {
@@ -136,6 +136,33 @@ describe("the machine against the naive model", () => {
         ? { ...command, perSecond: command.perSecond + 1 }
         : command;
     expect(notices((given) => ({ ...given, commands: given.commands.map(hasten) }))).toBe(true);
+  });
+
+  it("notices a deduplication id that is forgotten", () => {
+    let ids = 0;
+    const own = (command: TestCommand): TestCommand => {
+      if (command.op !== "sendFifo") return command;
+      const messages = command.messages.map((message) => {
+        return { ...message, deduplicationId: `own ${ids++}` };
+      });
+      return { ...command, messages };
+    };
+    expect(notices((given) => ({ ...given, commands: given.commands.map(own) }))).toBe(true);
+  });
+
+  it("notices an attempt id that is forgotten", () => {
+    const forget = (command: TestCommand): TestCommand =>
+      command.op === "receive" ? { ...command, attempt: undefined } : command;
+    expect(notices((given) => ({ ...given, commands: given.commands.map(forget) }))).toBe(true);
+  });
+
+  it("notices messages of one group that are given as of another", () => {
+    const mix = (command: TestCommand): TestCommand => {
+      if (command.op !== "sendFifo") return command;
+      const messages = command.messages.map((message) => ({ ...message, group: "group 0" }));
+      return { ...command, messages };
+    };
+    expect(notices((given) => ({ ...given, commands: given.commands.map(mix) }))).toBe(true);
   });
 
   it("notices a dead letter that is delivered once more", () => {

@@ -5,48 +5,11 @@
 import type { QueueAttributes } from "../src/index.ts";
 import { DEFAULT_ATTRIBUTES } from "../src/index.ts";
 import { sizeClassOf, sizeOfClass } from "../src/size-class.ts";
-import { type PlainOutcome, recordBytes, type TestCommand, type TestRequest } from "./driver.ts";
+import { type PlainOutcome, recordBytes, type TestCommand } from "./driver.ts";
+import { FifoModel } from "./fifo-model.ts";
 import { cancelMove, earn, isDue, type ModelTask, startMove } from "./model-moves.ts";
-
-interface Message {
-  readonly sequence: number;
-  readonly entry: number;
-  readonly size: number;
-  place: "ready" | "delayed" | "leased" | "outbox";
-  visibleAt: number;
-  token: number;
-  grantedAt: number;
-  count: number;
-  firstReceived: number;
-  enqueuedSecond: number;
-  origin: { queue: number; sequence: number; source: number } | undefined;
-  countOnArrival: number;
-  outboxSequence: number;
-  target: number;
-}
-
-interface ModelQueue {
-  readonly id: number;
-  attributes: QueueAttributes;
-  messages: Message[];
-  nextSequence: number;
-  nextToken: number;
-  nextOutbox: number;
-  accepted: Map<number, number>;
-  tasks: ModelTask[];
-}
-
-/** What a retry needs: the kind of command, and either the answer or the grant. */
-interface Remembered {
-  readonly command: TestCommand;
-  readonly answer: PlainOutcome;
-  readonly grant?: { sequences: number[]; first: number; leaseMs: number };
-}
-
-interface ModelSession {
-  highest: number;
-  answers: Map<number, Remembered>;
-}
+import { follow, granted, type Message, type ModelQueue, remove } from "./model-queue.ts";
+import { type Remembered, RequestsModel } from "./requests-model.ts";
 
 export interface Counters {
   available: number;
@@ -64,11 +27,7 @@ export class Model {
   readonly queues: Map<number, ModelQueue> = new Map();
   readonly deleted: Set<number> = new Set();
   #retentionSecond = -1;
-  #generationStart = 0;
-  #current = new Map<string, Remembered>();
-  #previous = new Map<string, Remembered>();
-  readonly #sessions = new Map<number, ModelSession>();
-  #nextSession = 1;
+  readonly #requests = new RequestsModel();
   #remember: Remembered | undefined = undefined;
 
   /** One entry. */
@@ -76,11 +35,7 @@ export class Model {
     this.index += 1;
     this.now = Math.max(this.now, timeMs);
     this.wall = wallMs;
-    if (this.now - this.#generationStart >= 60_000) {
-      this.#previous = this.#current;
-      this.#current = new Map();
-      this.#generationStart = this.now;
-    }
+    this.#requests.advance(this.now);
     this.#stepMoves(this.#keepHouse());
     return commands.map((command) => this.#execute(command));
   }
@@ -146,11 +101,13 @@ export class Model {
     if (to === 0) return "no-source";
     const target = this.queues.get(to);
     if (target === undefined) return "queue-gone";
+    if ((target.fifo === undefined) !== (queue.fifo === undefined)) return "queue-gone";
     remove(queue, message);
-    const { entry, size } = message;
+    const { entry, size, group } = message;
     const first = message.origin ?? { queue: queue.id, sequence: message.sequence };
     this.#append(target, { entry, size }, "ready", {
       origin: { queue: first.queue, sequence: first.sequence, source: 0 },
+      group,
     });
     task.credit -= 1_000;
     task.moved += 1;
@@ -172,6 +129,7 @@ export class Model {
       steps -= 1;
       if (first.message.place === "leased") this.#comeBack(first.queue, first.message);
       else first.message.place = "ready";
+      follow(first.queue);
     }
     const second = Math.floor(this.now / 1_000);
     if (this.#retentionSecond >= second) return steps;
@@ -195,7 +153,10 @@ export class Model {
   #policy(queue: ModelQueue): QueueAttributes["deadLetter"] {
     const policy = queue.attributes.deadLetter;
     if (policy === undefined || policy.queueId === queue.id) return undefined;
-    return policy.group === 0 && !this.queues.has(policy.queueId) ? undefined : policy;
+    if (policy.group !== 0) return policy;
+    const target = this.queues.get(policy.queueId);
+    const isSameKind = (target?.fifo === undefined) === (queue.fifo === undefined);
+    return target === undefined || !isSameKind ? undefined : policy;
   }
 
   #exhausted(queue: ModelQueue, message: Message): boolean {
@@ -205,8 +166,10 @@ export class Model {
   }
 
   #comeBack(queue: ModelQueue, message: Message): void {
-    if (this.#exhausted(queue, message)) this.#move(queue, message);
+    // Dead letters of a FIFO queue go when a receive meets them at the front of their group.
+    if (queue.fifo === undefined && this.#exhausted(queue, message)) this.#move(queue, message);
     else message.place = "ready";
+    follow(queue);
   }
 
   #move(queue: ModelQueue, message: Message): void {
@@ -217,6 +180,7 @@ export class Model {
       message.place = "outbox";
       message.outboxSequence = queue.nextOutbox++;
       message.target = policy.queueId;
+      follow(queue);
       return;
     }
     remove(queue, message);
@@ -226,7 +190,8 @@ export class Model {
       count,
       countOnArrival: count,
       firstReceived,
-      enqueuedSecond,
+      enqueuedSecond: target.fifo === undefined ? enqueuedSecond : Math.floor(this.now / 1_000),
+      group: message.group,
       origin: { queue: origin.queue, sequence: origin.sequence, source: queue.id },
     });
   }
@@ -251,42 +216,23 @@ export class Model {
       countOnArrival: 0,
       outboxSequence: 0,
       target: 0,
+      group: "",
+      shownAgain: false,
       ...rest,
     });
+    follow(queue);
   }
 
   #execute(command: TestCommand): PlainOutcome {
     this.#remember = undefined;
-    const known = this.#find(command.id);
+    const known = this.#requests.find(command.id);
     if (known === "expired") return refused("session-expired");
     if (known !== undefined) return this.#replay(command, known);
     const answer = this.#dispatch(command);
     if (answer["kind"] !== "refused" && command.op !== "accept") {
-      this.#keep(command.id, this.#remember ?? { command, answer });
+      this.#requests.keep(command.id, this.#remember ?? { command, answer });
     }
     return answer;
-  }
-
-  #find(id: TestRequest): Remembered | "expired" | undefined {
-    if (id === undefined) return undefined;
-    if (typeof id === "string") return this.#current.get(id) ?? this.#previous.get(id);
-    const session = this.#sessions.get(id.session);
-    if (session === undefined || id.count <= session.highest - 64) return "expired";
-    return session.answers.get(id.count);
-  }
-
-  #keep(id: TestRequest, remembered: Remembered): void {
-    // A receive that granted nothing is executed anew when it is tried again.
-    if (id === undefined || (remembered.command.op === "receive" && remembered.grant === undefined))
-      return;
-    if (typeof id === "string") {
-      this.#current.set(id, remembered);
-      return;
-    }
-    const session = this.#sessions.get(id.session);
-    if (session === undefined) return;
-    session.answers.set(id.count, remembered);
-    session.highest = Math.max(session.highest, id.count);
   }
 
   #replay(command: TestCommand, known: Remembered): PlainOutcome {
@@ -304,7 +250,7 @@ export class Model {
           message.token === grant.first + i,
       ),
     );
-    return this.#granted(queue, held, {
+    return granted(queue, this.now, held, {
       first: grant.first,
       count: grant.sequences.length,
       leaseMs: grant.leaseMs,
@@ -315,8 +261,7 @@ export class Model {
   #dispatch(command: TestCommand): PlainOutcome {
     switch (command.op) {
       case "openSession": {
-        const sessionId = this.#nextSession++;
-        this.#sessions.set(sessionId, { highest: 0, answers: new Map() });
+        const sessionId = this.#requests.openSession();
         return { kind: "session", sessionId, replayed: false };
       }
       case "create":
@@ -343,6 +288,7 @@ export class Model {
     const { queue: id } = command;
     if (this.deleted.has(id)) return refused("queue-deleted");
     const changed = !this.queues.has(id);
+    const { fifo } = command.attributes;
     if (changed) {
       this.queues.set(id, {
         id,
@@ -353,6 +299,7 @@ export class Model {
         nextOutbox: 1,
         accepted: new Map(),
         tasks: [],
+        fifo: fifo === undefined ? undefined : new FifoModel(fifo.deduplicationScope),
       });
     }
     return { kind: "done", changed, replayed: false };
@@ -363,14 +310,24 @@ export class Model {
     command: Extract<TestCommand, { readonly queue: number }>,
   ): PlainOutcome {
     switch (command.op) {
-      case "set":
+      case "set": {
+        const before = queue.attributes.delayMs;
         queue.attributes = { ...queue.attributes, ...command.attributes };
+        for (const message of queue.fifo === undefined ? [] : queue.messages) {
+          if (message.place !== "delayed" || message.count > message.countOnArrival) continue;
+          const changed = message.visibleAt + queue.attributes.delayMs - before;
+          if (queue.attributes.delayMs !== before) message.visibleAt = Math.max(this.now, changed);
+        }
         return { kind: "done", changed: true, replayed: false };
+      }
       case "purge": {
         const changed = queue.messages.length > 0;
         queue.messages = [];
+        queue.fifo?.purge();
         return { kind: "done", changed, replayed: false };
       }
+      case "sendFifo":
+        return this.#sendFifo(queue, command);
       case "send":
         return this.#send(queue, command);
       case "receive":
@@ -398,6 +355,7 @@ export class Model {
   }
 
   #send(queue: ModelQueue, command: Extract<TestCommand, { readonly op: "send" }>): PlainOutcome {
+    if (queue.fifo !== undefined) return refused("wrong-kind");
     const firstSequence = queue.nextSequence;
     for (const { size, delayMs = queue.attributes.delayMs } of command.messages) {
       const body = { entry: this.index, size: recordBytes(size) };
@@ -409,12 +367,119 @@ export class Model {
     return { kind: "sent", queueId: queue.id, firstSequence, count, replayed: false };
   }
 
+  #sendFifo(
+    queue: ModelQueue,
+    command: Extract<TestCommand, { readonly op: "sendFifo" }>,
+  ): PlainOutcome {
+    const { fifo } = queue;
+    if (fifo === undefined) return refused("wrong-kind");
+    const sequences = command.messages.map(({ size, group, deduplicationId }) => {
+      const known = fifo.repeats(group, deduplicationId, this.now);
+      if (known !== undefined) return known;
+      const { delayMs } = queue.attributes;
+      const sequence = queue.nextSequence;
+      const body = { entry: this.index, size: recordBytes(size) };
+      const visibleAt = this.now + delayMs;
+      this.#append(queue, body, delayMs > 0 ? "delayed" : "ready", { visibleAt, group });
+      fifo.sent(group, deduplicationId, { sequence, at: this.now });
+      return sequence;
+    });
+    const firstSequence = sequences[0] ?? 0;
+    const isRun = sequences.every((sequence, i) => sequence === firstSequence + i);
+    const each = isRun ? {} : { sequences };
+    const count = sequences.length;
+    return { kind: "sent", queueId: queue.id, firstSequence, count, ...each, replayed: false };
+  }
+
   #receive(
     queue: ModelQueue,
     command: Extract<TestCommand, { readonly op: "receive" }>,
   ): PlainOutcome {
+    const again = this.#repeat(queue, command);
+    if (again !== undefined) return again;
     const leaseMs = command.visibilityMs ?? queue.attributes.visibilityTimeoutMs;
     const first = queue.nextToken;
+    const chosen =
+      queue.fifo === undefined
+        ? this.#choose(queue, command)
+        : this.#chooseFifo(queue, queue.fifo, command);
+    for (const message of chosen) this.#grant(queue, message, leaseMs);
+    const sequences = chosen.map((message) => message.sequence);
+    const count = chosen.length;
+    if (command.attempt !== undefined && count > 0 && leaseMs > 0) {
+      const deadline = this.now + leaseMs;
+      queue.fifo?.attempted(command.attempt, { at: this.now, deadline, first, leaseMs, sequences });
+    }
+    const grant = { first: count > 0 ? first : 0, count, leaseMs, replayed: false };
+    const answer = granted(queue, this.now, chosen, grant);
+    if (leaseMs === 0) for (const message of chosen) this.#comeBack(queue, message);
+    this.#remember =
+      count > 0 ? { command, answer, grant: { sequences, first, leaseMs } } : undefined;
+    return answer;
+  }
+
+  /** The answer to a receive that is tried again under its attempt id, if nothing was done with its messages. */
+  #repeat(
+    queue: ModelQueue,
+    command: Extract<TestCommand, { readonly op: "receive" }>,
+  ): PlainOutcome | undefined {
+    const id = command.attempt;
+    const attempt = id === undefined ? undefined : queue.fifo?.attempt(id, this.now);
+    if (attempt === undefined || id === undefined) return undefined;
+    const { first, leaseMs, sequences } = attempt;
+    const held = sequences.flatMap((sequence, i) =>
+      queue.messages.filter(
+        (message) =>
+          message.sequence === sequence &&
+          message.place === "leased" &&
+          message.visibleAt === attempt.deadline &&
+          message.token === first + i,
+      ),
+    );
+    if (held.length < sequences.length) return undefined;
+    const deadline = this.now + leaseMs;
+    for (const message of held) {
+      message.grantedAt = this.now;
+      message.visibleAt = deadline;
+      message.shownAgain = true;
+    }
+    queue.fifo?.attempted(id, { ...attempt, at: this.now, deadline });
+    const count = held.length;
+    const answer = granted(queue, this.now, held, { first, count, leaseMs, replayed: true });
+    this.#remember = { command, answer, grant: { sequences: [...sequences], first, leaseMs } };
+    return answer;
+  }
+
+  #chooseFifo(
+    queue: ModelQueue,
+    fifo: FifoModel,
+    command: Extract<TestCommand, { readonly op: "receive" }>,
+  ): Message[] {
+    const chosen: Message[] = [];
+    let bytes = command.maxBytes ?? 4_194_304;
+    for (;;) {
+      const group = fifo.nextGroup();
+      let message = group === undefined ? undefined : fifo.first(queue.messages, group);
+      if (message === undefined || chosen.length === command.limit) return chosen;
+      while (message !== undefined) {
+        const behind: Message | undefined = fifo.behind(queue.messages, message);
+        if (message.count > message.countOnArrival && this.#exhausted(queue, message)) {
+          this.#move(queue, message);
+        } else {
+          const size = sizeOfClass(sizeClassOf(message.size));
+          if (chosen.length === command.limit || (size > bytes && chosen.length > 0)) return chosen;
+          bytes -= size;
+          chosen.push(message);
+          message.place = "leased";
+          message.shownAgain = false;
+          follow(queue);
+        }
+        message = behind;
+      }
+    }
+  }
+
+  #choose(queue: ModelQueue, command: Extract<TestCommand, { readonly op: "receive" }>): Message[] {
     let bytes = command.maxBytes ?? 4_194_304;
     const redelivered = (message: Message): boolean => message.count > message.countOnArrival;
     const ready = queue.messages.filter((message) => message.place === "ready");
@@ -429,50 +494,16 @@ export class Model {
       bytes -= size;
       chosen.push(message);
     }
-    for (const message of chosen) {
-      message.place = "leased";
-      message.token = queue.nextToken++;
-      message.count += 1;
-      message.grantedAt = this.now;
-      message.visibleAt = this.now + leaseMs;
-      if (message.count === 1) message.firstReceived = this.wall;
-    }
-    const sequences = chosen.map((message) => message.sequence);
-    const count = chosen.length;
-    const grant = { first: count > 0 ? first : 0, count, leaseMs, replayed: false };
-    const answer = this.#granted(queue, chosen, grant);
-    if (leaseMs === 0) for (const message of chosen) this.#comeBack(queue, message);
-    this.#remember =
-      count > 0 ? { command, answer, grant: { sequences, first, leaseMs } } : undefined;
-    return answer;
+    return chosen;
   }
 
-  #granted(
-    queue: ModelQueue,
-    messages: readonly Message[],
-    grant: { first: number; count: number; leaseMs: number; replayed: boolean },
-  ): PlainOutcome {
-    const moved = messages.some((message) => message.origin !== undefined);
-    const column = (value: (message: Message) => number): number[] => messages.map(value);
-    return {
-      kind: "granted",
-      queueId: queue.id,
-      replayed: grant.replayed,
-      grantFirst: grant.first,
-      grantCount: grant.count,
-      count: messages.length,
-      leaseMs: grant.leaseMs,
-      nowMs: this.now,
-      sequences: column((message) => message.sequence),
-      entries: column((message) => message.entry),
-      tokens: column((message) => message.token),
-      deadlines: column((message) => message.visibleAt),
-      receiveCounts: column((message) => message.count),
-      firstReceived: column((message) => message.firstReceived),
-      originQueues: moved ? column((message) => message.origin?.queue ?? 0) : undefined,
-      originSequences: moved ? column((message) => message.origin?.sequence ?? 0) : undefined,
-      sourceQueues: moved ? column((message) => message.origin?.source ?? 0) : undefined,
-    };
+  #grant(queue: ModelQueue, message: Message, leaseMs: number): void {
+    message.place = "leased";
+    message.token = queue.nextToken++;
+    message.count += 1;
+    message.grantedAt = this.now;
+    message.visibleAt = this.now + leaseMs;
+    if (message.count === 1) message.firstReceived = this.wall;
   }
 
   #settle(
@@ -483,28 +514,37 @@ export class Model {
     const message = queue.messages.find(({ sequence }) => sequence === lease.sequence);
     if (message === undefined || message.place === "outbox") return 1;
     if (message.token !== lease.token) return 2;
+    const isOver = message.place !== "leased" || message.visibleAt <= this.now;
     if (op === "tombstone") {
+      if (queue.fifo !== undefined && isOver) return 3;
       remove(queue, message);
       return 0;
     }
     if (op === "undelivered") {
+      if (message.shownAgain) return 2;
       message.count -= 1;
       message.token = 0;
       if (message.count === 0) message.firstReceived = 0;
-      if (message.place !== "delayed") this.#comeBack(queue, message);
+      if (message.place !== "delayed") {
+        // It is taken out of its place and comes back, even when it is there already.
+        message.place = "leased";
+        follow(queue);
+        this.#comeBack(queue, message);
+      }
       return 0;
     }
-    if (message.place !== "leased" || message.visibleAt <= this.now) return 3;
+    if (isOver) return 3;
     if (op === "extend" && lease.ms > 0) {
       if (this.now + lease.ms - message.grantedAt > 43_200_000) return 4;
       message.visibleAt = this.now + lease.ms;
       return 0;
     }
-    if (this.#exhausted(queue, message)) this.#move(queue, message);
+    if (queue.fifo === undefined && this.#exhausted(queue, message)) this.#move(queue, message);
     else {
       message.place = lease.ms > 0 ? "delayed" : "ready";
       message.visibleAt = this.now + lease.ms;
     }
+    follow(queue);
     return 0;
   }
 
@@ -521,7 +561,11 @@ export class Model {
         count: command.count,
         countOnArrival: command.count,
         firstReceived: command.count > 0 ? command.firstReceived : 0,
-        enqueuedSecond: Math.floor((this.now - command.ageMs) / 1_000),
+        enqueuedSecond:
+          queue.fifo === undefined
+            ? Math.floor((this.now - command.ageMs) / 1_000)
+            : Math.floor(this.now / 1_000),
+        group: command.group ?? "",
         origin: { queue: originQueue, sequence: originSequence, source: command.source },
       });
     }
@@ -543,6 +587,7 @@ export class Model {
         }
         message.place = "ready";
         message.token = 0;
+        follow(queue);
       }
     }
     return { kind: "done", changed: dropped.length > 0, replayed: false };
@@ -551,8 +596,4 @@ export class Model {
 
 function queueOf(command: TestCommand): number {
   return "queue" in command ? command.queue : 0;
-}
-
-function remove(queue: ModelQueue, message: Message): void {
-  queue.messages.splice(queue.messages.indexOf(message), 1);
 }

@@ -65,7 +65,10 @@ const advanceMs: fc.Arbitrary<number> = fc.oneof(
   { weight: 6, arbitrary: fc.integer({ min: 0, max: 1_500 }) },
   { weight: 3, arbitrary: fc.constantFrom(999, 1_000, 1_023, 1_024, 2_000, 5_000, 9_999) },
   { weight: 1, arbitrary: fc.integer({ min: 0, max: 70_000 }) },
-  { weight: 1, arbitrary: fc.constantFrom(60_000, 1_048_576, 43_200_000, 70_000_000) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(60_000, 300_000, 299_999, 1_048_576, 43_200_000, 70_000_000),
+  },
 );
 
 /** Leaders' clocks differ a little; now and then one is off by as much as a page's times can span, or by far more. */
@@ -119,7 +122,7 @@ export function histories(entries: number): fc.Arbitrary<readonly DrawnEntry[]> 
   return fc.array(entry, { minLength: 1, maxLength: entries, size: "max" });
 }
 
-const QUEUES = 4;
+const QUEUES = 7;
 
 /** Of messages moved here: mostly few, else about where their count outgrows its bits. */
 const COUNTS: readonly number[] = [0, 1, 2, 0, 1, 2, 61, 62, 63, 254, 255, 70_000];
@@ -132,6 +135,21 @@ const ATTRIBUTES: readonly QueueAttributeChanges[] = [
     visibilityTimeoutMs: 700,
   },
   { delayMs: 300, retentionMs: 61_500, visibilityTimeoutMs: 0 },
+  {
+    fifo: { deduplicationScope: "queue", contentBasedDeduplication: false },
+    deadLetter: { queueId: queueId(6), group: groupId(0), maximumReceives: 2 },
+    visibilityTimeoutMs: 2_000,
+  },
+  {
+    fifo: { deduplicationScope: "messageGroup", contentBasedDeduplication: false },
+    retentionMs: 20_000,
+  },
+  {
+    fifo: { deduplicationScope: "queue", contentBasedDeduplication: false },
+    deadLetter: { queueId: queueId(97), group: groupId(7), maximumReceives: 1 },
+    delayMs: 200,
+    visibilityTimeoutMs: 700,
+  },
 ];
 
 const CHANGES: readonly QueueAttributeChanges[] = [
@@ -143,7 +161,14 @@ const CHANGES: readonly QueueAttributeChanges[] = [
   { deadLetter: { queueId: queueId(2), group: groupId(0), maximumReceives: 1 } },
   { deadLetter: { queueId: queueId(1), group: groupId(0), maximumReceives: 3 } },
   { deadLetter: { queueId: queueId(98), group: groupId(7), maximumReceives: 1 } },
+  { deadLetter: { queueId: queueId(6), group: groupId(0), maximumReceives: 1 } },
+  { delayMs: 2_500 },
 ];
+
+/** Receives of few attempt ids, so that they are tried again. */
+function attemptOf(draw: Draw): { readonly attempt?: string } {
+  return draw.b % 2 === 0 ? { attempt: `try ${draw.a % 2}` } : {};
+}
 
 /** Reads draws as commands, from what outcomes told so far. */
 export class Scenario {
@@ -154,11 +179,14 @@ export class Scenario {
   #requestCount = 0;
   #lastTask = 0;
   #nextQueue = QUEUES + 1;
+  #deduplicationIds = 100;
+  readonly #known = new Set<number>();
+  readonly #fifo = new Set<number>();
   readonly #ids: number[] = Array.from({ length: QUEUES }, (_, i) => i + 1);
 
   /** The commands of the first entry. */
   begin(): TestCommand[] {
-    return this.#ids.map((queue, i) => ({ op: "create", queue, attributes: ATTRIBUTES[i] ?? {} }));
+    return this.#ids.map((queue, i) => this.#create(queue, ATTRIBUTES[i] ?? {}));
   }
 
   read(entry: DrawnEntry): TestCommand[] {
@@ -190,6 +218,12 @@ export class Scenario {
     }
   }
 
+  #create(queue: number, attributes: QueueAttributeChanges): TestCommand {
+    if (attributes.fifo !== undefined && !this.#known.has(queue)) this.#fifo.add(queue);
+    this.#known.add(queue);
+    return { op: "create", queue, attributes };
+  }
+
   #withRequest(draw: Draw, command: TestCommand): TestCommand {
     if (command.op === "accept" || command.op === "dropOutbox") return command;
     const { request } = draw;
@@ -211,7 +245,10 @@ export class Scenario {
     const { a, b } = draw;
     const queue = this.#ids[draw.queue % this.#ids.length] ?? 1;
     switch (draw.op) {
+      case "sendFifo":
       case "send": {
+        // Now and then, a message of the other kind.
+        if (this.#fifo.has(queue) !== (a % 97 === 96)) return this.#sendFifo(draw, queue);
         const count = a % 10 === 0 ? 40 : (a % 5) + 1;
         const delays = [undefined, undefined, undefined, 0, 1, 500, 1_024, 5_000];
         const messages = Array.from({ length: count }, (_, i) => ({
@@ -224,7 +261,14 @@ export class Scenario {
         const visibilities = [undefined, undefined, 0, 1, 1_000, 2_048, 30_000, 43_200_000];
         const visibilityMs = visibilities[a % visibilities.length];
         const limit = b % 7 === 0 ? 100 : (b % 4) + 1;
-        return { op: "receive", queue, limit, maxBytes: a % 3 === 0 ? 400 : 100_000, visibilityMs };
+        return {
+          op: "receive",
+          queue,
+          limit,
+          maxBytes: a % 3 === 0 ? 400 : 100_000,
+          visibilityMs,
+          ...attemptOf(draw),
+        };
       }
       case "tombstone":
       case "undelivered":
@@ -249,6 +293,7 @@ export class Scenario {
           firstReceived: [1_000 + b, WALL_AHEAD_MS + b, 0, 0xffff_ffff_ffff][b % 4] ?? 0,
           ageMs: (a * b) % 9_000,
           size: b % 50,
+          group: a % 4 === 0 ? undefined : `group ${a % 3}`,
         };
       case "startMove":
         return this.#startMove(draw, queue);
@@ -287,7 +332,18 @@ export class Scenario {
       return { op: "delete", queue };
     }
     const attributes = ATTRIBUTES[draw.a % ATTRIBUTES.length] ?? {};
-    return { op: "create", queue: draw.b % 5 === 0 ? 1 : queue, attributes };
+    return this.#create(draw.b % 5 === 0 ? 1 : queue, attributes);
+  }
+
+  /** Few groups and few ids, so that they meet again. */
+  #sendFifo(draw: Draw, queue: number): TestCommand {
+    const { a, b } = draw;
+    const messages = Array.from({ length: a % 11 === 0 ? 30 : (a % 5) + 1 }, (_, i) => ({
+      size: (b * (i + 1)) % 200,
+      group: `group ${(a + i * (b % 3)) % (b % 13 === 0 ? 40 : 4)}`,
+      deduplicationId: b % 4 === 0 ? `id ${(a + i) % 7}` : `id ${this.#deduplicationIds++}`,
+    }));
+    return { op: "sendFifo", queue, messages };
   }
 
   /** Mostly leases given lately, by one queue; now and then ones that never were. */

@@ -4,8 +4,10 @@
  *
  *     create Q [visibility=] [delay=] [retention=] [dead=Q|99@7] [max=]    queues are numbered as they are created
  *     set Q [visibility=] … [dead=none]
+ *     create Q fifo [scope=messageGroup]    a FIFO queue
  *     send Q [count=1] [size=1] [delay=]
- *     receive Q [limit=10] [lease=] [bytes=]
+ *     send Q GROUP[/DEDUPLICATION] …    to a FIFO queue; without an id of its own, a message repeats no other
+ *     receive Q [limit=10] [lease=] [bytes=] [attempt=]
  *     tombstone|undelivered Q SEQUENCE/TOKEN …    extend|release Q SEQUENCE/TOKEN … [ms=0]
  *     purge|delete Q · time · init secret=N · session
  *     reserve NAME · confirm|mark|forget N · unfinished · list [prefix=] [after=] [limit=]
@@ -57,6 +59,7 @@ function showMs(ms: number): string {
 export class Script {
   readonly #driver = new Driver();
   readonly #names: string[] = [];
+  #ownIds = 1;
 
   execute(command: ScriptCommand): string {
     const at = command.values.get("at");
@@ -160,23 +163,27 @@ export class Script {
       const text = values.get(name);
       return text === undefined ? undefined : parseMs(text);
     };
+    if (command.name === "time") return undefined;
     switch (command.name) {
-      case "time":
-        return undefined;
       case "create":
       case "set":
-        return { op: command.name, queue, attributes: this.#readAttributes(values) };
+        return { op: command.name, queue, attributes: this.#readAttributes(command) };
       case "send": {
+        if (words.length > 1) return this.#readGrouped(queue, words.slice(1));
         const message = { size: number("size", 1), delayMs: ms("delay") };
         return { op: "send", queue, messages: Array(number("count", 1)).fill(message) };
       }
       case "receive": {
+        const visibilityMs = ms("lease");
+        const maxBytes = number("bytes", 1_000_000);
+        const attempt = values.get("attempt");
         return {
           op: "receive",
           queue,
           limit: number("limit", 10),
-          maxBytes: number("bytes", 1_000_000),
-          visibilityMs: ms("lease"),
+          maxBytes,
+          visibilityMs,
+          attempt,
         };
       }
       case "tombstone":
@@ -201,17 +208,7 @@ export class Script {
       case "init":
         return { op: "init", secret: number("secret", 1) };
       case "accept":
-        return {
-          op: "accept",
-          queue,
-          source: number("source", 50),
-          outboxSequence: number("number", 1),
-          origin: [number("source", 50), number("number", 1)],
-          count: number("count", 0),
-          firstReceived: 500 + WALL_AHEAD_MS,
-          ageMs: ms("age") ?? 0,
-          size: 1,
-        };
+        return readAccept(command.values, queue);
       case "drop":
         return {
           op: "dropOutbox",
@@ -233,12 +230,24 @@ export class Script {
     return { op: "startMove", queue, task, destination, perSecond };
   }
 
-  #readAttributes(values: ReadonlyMap<string, string>): QueueAttributeChanges {
+  #readGrouped(queue: number, words: readonly string[]): TestCommand {
+    const messages = words.map((word) => {
+      const [group = "", deduplicationId = `own ${this.#ownIds++}`] = word.split("/");
+      return { size: 1, group, deduplicationId };
+    });
+    return { op: "sendFifo", queue, messages };
+  }
+
+  #readAttributes({ values, words }: ScriptCommand): QueueAttributeChanges {
     const changes: { -readonly [K in keyof QueueAttributes]?: QueueAttributes[K] } = {};
     const visibility = values.get("visibility");
     const delay = values.get("delay");
     const retention = values.get("retention");
     const dead = values.get("dead");
+    if (words.includes("fifo")) {
+      const deduplicationScope = values.get("scope") === "messageGroup" ? "messageGroup" : "queue";
+      changes.fifo = { deduplicationScope, contentBasedDeduplication: false };
+    }
     if (visibility !== undefined) changes.visibilityTimeoutMs = parseMs(visibility);
     if (delay !== undefined) changes.delayMs = parseMs(delay);
     if (retention !== undefined) changes.retentionMs = parseMs(retention);
@@ -253,6 +262,23 @@ export class Script {
     }
     return changes;
   }
+}
+
+function readAccept(values: ReadonlyMap<string, string>, queue: number): TestCommand {
+  const source = Number(values.get("source") ?? 50);
+  const outboxSequence = Number(values.get("number") ?? 1);
+  return {
+    op: "accept",
+    queue,
+    source,
+    outboxSequence,
+    origin: [source, outboxSequence],
+    count: Number(values.get("count") ?? 0),
+    firstReceived: 500 + WALL_AHEAD_MS,
+    ageMs: parseMs(values.get("age") ?? "0"),
+    size: 1,
+    group: values.get("group"),
+  };
 }
 
 function readRequest(text: string | undefined): TestRequest {
@@ -276,6 +302,8 @@ function show(outcome: PlainOutcome): string {
     case "refused":
       return `refused: ${outcome["reason"]}`;
     case "sent": {
+      const sequences = outcome["sequences"] as number[] | undefined;
+      if (sequences !== undefined) return `sent ${sequences.join(" ")}${replayed}`;
       const first = Number(outcome["firstSequence"]);
       const last = first + Number(outcome["count"]) - 1;
       return `sent ${first === last ? first : `${first} to ${last}`}${replayed}`;

@@ -14,6 +14,8 @@ const RESERVED = 5;
 const SESSION = 6;
 const ACCEPTED = 7;
 const MOVE = 8;
+/** With a sent: the sequence of each message follows. */
+const EACH = 2;
 const REASONS: readonly RefusalReason[] = [
   "queue-not-found",
   "session-expired",
@@ -26,6 +28,7 @@ const REASONS: readonly RefusalReason[] = [
   "task-running",
   "task-not-found",
   "in-flight-limit",
+  "wrong-kind",
 ];
 const STATES: readonly CatalogueState[] = ["reserved", "active", "deleting"];
 
@@ -40,7 +43,8 @@ export function encodeOutcome(writer: ByteWriter, outcome: Plain): void {
       writer.u48(outcome.queueId);
       writer.u48(outcome.firstSequence);
       writer.u16(outcome.count);
-      writer.u8(outcome.replayed ? 1 : 0);
+      writer.u8((outcome.replayed ? 1 : 0) | (outcome.sequences === undefined ? 0 : EACH));
+      for (const number of outcome.sequences ?? []) writer.u48(number);
       return;
     case "settled":
       writer.u8(SETTLED);
@@ -90,14 +94,11 @@ export function decodeOutcome(reader: ByteReader): Plain | undefined {
     case SENT: {
       const [id, first, count] = [reader.u48(), reader.u48(), reader.u16()];
       if (!reader.ok || id === 0 || first === 0) return undefined;
-      const replayed = reader.u8() === 1;
-      return {
-        kind: "sent",
-        queueId: queueId(id),
-        firstSequence: sequence(first),
-        count,
-        replayed,
-      };
+      const flags = reader.u8();
+      const each = (flags & EACH) === 0 ? {} : { sequences: readSequences(reader, count) };
+      if (!reader.ok) return undefined;
+      const sent = { kind: "sent", queueId: queueId(id), firstSequence: sequence(first) } as const;
+      return { ...sent, count, ...each, replayed: (flags & 1) === 1 };
     }
     case SETTLED: {
       const id = reader.u48();
@@ -124,6 +125,11 @@ export function decodeOutcome(reader: ByteReader): Plain | undefined {
     default:
       return undefined;
   }
+}
+
+function readSequences(reader: ByteReader, count: number): Float64Array | undefined {
+  if (reader.remaining < count * 6) reader.fail();
+  return reader.ok ? Float64Array.from({ length: count }, () => reader.u48()) : undefined;
 }
 
 function decodeReserved(reader: ByteReader): Plain | undefined {

@@ -1,10 +1,16 @@
 /** A queue's description as bytes. */
 import type { ByteReader, ByteWriter } from "@kqueuey/base";
 import { groupId } from "@kqueuey/base";
-import type { QueueAttributes, QueueView, Texts } from "@kqueuey/queue";
+import type { FifoAttributes, QueueAttributes, QueueView, Texts } from "@kqueuey/queue";
 import { queueId } from "@kqueuey/queue";
 
 const TEXTS_MAX = 64;
+/** A standard queue's first. */
+const FIFO_KINDS: readonly (FifoAttributes["deduplicationScope"] | undefined)[] = [
+  undefined,
+  "queue",
+  "messageGroup",
+];
 
 export function encodeView(writer: ByteWriter, view: QueueView): void {
   const { attributes } = view;
@@ -19,6 +25,8 @@ export function encodeView(writer: ByteWriter, view: QueueView): void {
   writer.u48(attributes.deadLetter?.queueId ?? 0);
   writer.u16(attributes.deadLetter?.group ?? 0);
   writer.u16(attributes.deadLetter?.maximumReceives ?? 0);
+  writer.u8(FIFO_KINDS.indexOf(attributes.fifo?.deduplicationScope));
+  writer.u8(attributes.fifo?.contentBasedDeduplication === true ? 1 : 0);
   encodeTexts(writer, view.extra);
   encodeTexts(writer, view.tags);
   writer.u48(view.createdAtMs);
@@ -69,6 +77,8 @@ function decodeAttributes(reader: ByteReader): QueueAttributes {
   const target = reader.u48();
   const group = groupId(reader.u16());
   const maximumReceives = reader.u16();
+  const deduplicationScope = FIFO_KINDS[reader.u8()];
+  const contentBasedDeduplication = reader.u8() === 1;
   return {
     visibilityTimeoutMs,
     delayMs,
@@ -76,6 +86,10 @@ function decodeAttributes(reader: ByteReader): QueueAttributes {
     maximumMessageBytes,
     receiveWaitMs,
     deadLetter: target === 0 ? undefined : { queueId: queueId(target), group, maximumReceives },
+    fifo:
+      deduplicationScope === undefined
+        ? undefined
+        : { deduplicationScope, contentBasedDeduplication },
   };
 }
 

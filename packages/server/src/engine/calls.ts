@@ -67,6 +67,11 @@ export function refusalError(reason: RefusalReason, queue: string): KQueueyError
       return new KQueueyError("TASK_RUNNING", `another task moves the messages of ${queue}`);
     case "task-not-found":
       return new KQueueyError("TASK_NOT_FOUND", `no such task moves the messages of ${queue}`);
+    case "wrong-kind":
+      return new KQueueyError(
+        "INVALID_ARGUMENT",
+        `queue ${queue} is of the other kind: FIFO queues take messages with a group, and only they do`,
+      );
     case "wrong-state":
     case "wrong-group":
       return new KQueueyError("UNAVAILABLE", `queue ${queue} is being changed: try again`);

@@ -90,7 +90,7 @@ export interface AuditedEntry {
 }
 
 const QUEUE_DEFAULT = 0xffff_ffff;
-const ENTRY_VERSION = 1;
+const ENTRY_VERSION_MAX = 2;
 const BODY_FIXED_BYTES = 8;
 const TASK_ID_BYTES = 16;
 const PADDING = ".";
@@ -105,7 +105,8 @@ const NUMBERS = [
 /** A text says what can't be read. */
 export function readEntry(data: Uint8Array): AuditedEntry | string {
   const reader = new ByteReader(data);
-  if (reader.u8() !== ENTRY_VERSION) return "an entry of another version";
+  const version = reader.u8();
+  if (version < 1 || version > ENTRY_VERSION_MAX) return "an entry of another version";
   reader.skip(1);
   const clusterTimeMs = reader.u48();
   reader.skip(6);

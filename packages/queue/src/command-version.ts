@@ -1,0 +1,40 @@
+/** Which version of the format a command needs: an entry is of the version of its newest command. */
+import { ByteReader } from "@kqueuey/base";
+import { hasFifoAttributes } from "./attributes.ts";
+import { bodyRecordLength } from "./body-record.ts";
+import { COMMAND, COMMAND_HEADER_BYTES, REQUEST_HASH, REQUEST_SESSION } from "./command.ts";
+
+/** Kinds below this are of version 1. */
+const FIRST_KIND_OF_2 = 19;
+/** Fields of a receive without a bound and an attempt id. */
+const RECEIVE_BYTES = 10;
+/** Fields of an `accept` before its record. */
+const ACCEPT_HEAD_BYTES = 42;
+const QUEUE_ID_BYTES = 6;
+
+/** 2 for FIFO queues, move tasks and receives with a bound, else 1. The command was validated. */
+export function commandVersion(command: Uint8Array): 1 | 2 {
+  const kind = command[0] ?? 0;
+  if (kind >= FIRST_KIND_OF_2) return 2;
+  const tag = command[COMMAND_HEADER_BYTES];
+  const requestBytes = tag === REQUEST_HASH || tag === REQUEST_SESSION ? 17 : 1;
+  const fields = COMMAND_HEADER_BYTES + requestBytes + QUEUE_ID_BYTES;
+  switch (kind) {
+    case COMMAND.receive:
+      return command.length > fields + RECEIVE_BYTES ? 2 : 1;
+    case COMMAND.accept: {
+      const record = fields + ACCEPT_HEAD_BYTES;
+      return command.length > record + (bodyRecordLength(command, record) ?? 0) ? 2 : 1;
+    }
+    case COMMAND.createQueue:
+    case COMMAND.reserveQueue: {
+      const reader = new ByteReader(command, fields + (kind === COMMAND.createQueue ? 4 : 2));
+      reader.text();
+      return hasFifoAttributes(reader) ? 2 : 1;
+    }
+    case COMMAND.setQueue:
+      return hasFifoAttributes(new ByteReader(command, fields)) ? 2 : 1;
+    default:
+      return 1;
+  }
+}

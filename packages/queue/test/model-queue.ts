@@ -1,0 +1,77 @@
+/** A queue of the naive model, and its messages. */
+import type { QueueAttributes } from "../src/index.ts";
+import type { PlainOutcome } from "./driver.ts";
+import type { FifoModel } from "./fifo-model.ts";
+import type { ModelTask } from "./model-moves.ts";
+
+export interface Message {
+  readonly sequence: number;
+  readonly entry: number;
+  readonly size: number;
+  place: "ready" | "delayed" | "leased" | "outbox";
+  visibleAt: number;
+  token: number;
+  grantedAt: number;
+  count: number;
+  firstReceived: number;
+  enqueuedSecond: number;
+  origin: { queue: number; sequence: number; source: number } | undefined;
+  countOnArrival: number;
+  outboxSequence: number;
+  target: number;
+  /** In a FIFO queue. */
+  group: string;
+  shownAgain: boolean;
+}
+
+export interface ModelQueue {
+  readonly id: number;
+  attributes: QueueAttributes;
+  messages: Message[];
+  nextSequence: number;
+  nextToken: number;
+  nextOutbox: number;
+  accepted: Map<number, number>;
+  readonly fifo: FifoModel | undefined;
+  tasks: ModelTask[];
+}
+
+export function remove(queue: ModelQueue, message: Message): void {
+  queue.messages.splice(queue.messages.indexOf(message), 1);
+  follow(queue);
+}
+
+/** After every single change of a message. */
+export function follow(queue: ModelQueue): void {
+  queue.fifo?.follow(queue.messages);
+}
+
+/** The outcome of a grant of these messages. */
+export function granted(
+  queue: ModelQueue,
+  now: number,
+  messages: readonly Message[],
+  grant: { first: number; count: number; leaseMs: number; replayed: boolean },
+): PlainOutcome {
+  const moved = messages.some((message) => message.origin !== undefined);
+  const column = (value: (message: Message) => number): number[] => messages.map(value);
+  return {
+    kind: "granted",
+    queueId: queue.id,
+    replayed: grant.replayed,
+    grantFirst: grant.first,
+    grantCount: grant.count,
+    count: messages.length,
+    leaseMs: grant.leaseMs,
+    nowMs: now,
+    sequences: column((message) => message.sequence),
+    entries: column((message) => message.entry),
+    tokens: column((message) => message.token),
+    deadlines: column((message) => message.visibleAt),
+    receiveCounts: column((message) => message.count),
+    firstReceived: column((message) => message.firstReceived),
+    originQueues: moved ? column((message) => message.origin?.queue ?? 0) : undefined,
+    originSequences: moved ? column((message) => message.origin?.sequence ?? 0) : undefined,
+    sourceQueues: moved ? column((message) => message.origin?.source ?? 0) : undefined,
+  };
+}
