@@ -85,6 +85,8 @@ const ABOUT = `# The soak
 \`npm run soak -- --minutes M\` runs a real cluster of three nodes under constant load and faults, and asks what only time
 shows: does memory, a count of file descriptors, the disk or the latency grow without bound, and is anything lost or
 delivered after its tombstone. The code is in \`soak/\`; this page is written by \`--write-docs\`.
+Latencies are those of a machine that may be busy with other work; numbers of a quiet one are in
+[benchmarks](../benchmarks.md).
 
 ## How it is judged
 
