@@ -13,14 +13,18 @@ const META: CheckpointMeta = {
   hardState: undefined,
 };
 
-/** A follower that is offered a snapshot of index 73 and has applied up to `applied`. */
-function offered(applied: number, past: boolean): readonly SnapshotMessage[] {
+/** A follower that is offered a snapshot of index 73, `times` over, and has applied up to `applied`. */
+function offered(
+  applied: number,
+  past: boolean,
+  { pieces = 0, times = 1 }: { readonly pieces?: number; readonly times?: number } = {},
+): readonly SnapshotMessage[] {
   const installer: SnapshotInstaller = {
     meta: META,
     id: ID,
-    pieceCount: 0,
-    missingCount: 0,
-    nextMissing: () => undefined,
+    pieceCount: pieces,
+    missingCount: pieces,
+    nextMissing: (from) => (from < pieces ? from : undefined),
     accept: () => undefined,
     install: () => undefined,
     abort: () => undefined,
@@ -40,7 +44,9 @@ function offered(applied: number, past: boolean): readonly SnapshotMessage[] {
     failed: () => undefined,
   });
   const offer = { kind: "offer", term: term(2), manifest: new Uint8Array(1) } as const;
-  receiving.onMessage(LEADER, offer, { ms: monotonic(0), term: term(2), applied });
+  for (let i = 0; i < times; i++) {
+    receiving.onMessage(LEADER, offer, { ms: monotonic(i), term: term(2), applied });
+  }
   return sent;
 }
 
@@ -57,6 +63,11 @@ describe("a follower that is offered a snapshot", () => {
       kind: "done",
       installed: true,
     });
+  });
+
+  test("again while it takes it in goes on as it is", () => {
+    const sent = offered(70, true, { pieces: 2, times: 2 });
+    expect(sent.map(({ kind }) => kind)).toEqual(["want", "want"]);
   });
 
   test("that raft refuses for another reason gives it up", () => {

@@ -29,6 +29,7 @@ export interface SnapshotReceivingOutside {
 
 interface Transfer {
   readonly from: NodeId;
+  readonly manifest: Uint8Array;
   readonly installer: SnapshotInstaller;
   /** Piece -> when it was asked for. */
   readonly asked: Map<number, MonotonicMs>;
@@ -87,9 +88,12 @@ export class SnapshotReceiving {
     now: { readonly ms: MonotonicMs; readonly applied: number },
   ): void {
     if (this.#opening || this.#transfer?.installing === true) return;
+    // The same again: pieces that are late are asked for again as it is.
+    if (this.#transfer?.from === from && equalBytes(this.#transfer.manifest, manifest)) return;
     this.#opening = true;
     this.#transfer = undefined;
-    this.#outside.store.beginInstall(manifest.slice(), (result) => {
+    const own = manifest.slice();
+    this.#outside.store.beginInstall(own, (result) => {
       this.#outside.later(() => {
         this.#opening = false;
         if (!result.ok) {
@@ -106,6 +110,7 @@ export class SnapshotReceiving {
         }
         const transfer: Transfer = {
           from,
+          manifest: own,
           installer,
           asked: new Map(),
           nextPiece: 0,

@@ -9,9 +9,11 @@ import type { SnapshotMessage } from "./wire/snapshot-message.ts";
 
 /** A follower that asked for nothing for this long has lost the transfer. */
 const IDLE_MS = 10_000;
+/** One that says nothing for this long is offered the same again: the offer, or its last word, may be lost. */
+const OFFER_AGAIN_MS = 1_000;
 
 export interface SnapshotSendingOutside {
-  readonly store: GroupStore;
+  readonly store: Pick<GroupStore, "createSnapshot">;
   send(to: NodeId, message: SnapshotMessage): void;
   /** The transfer ended: raft goes on from `index`, or offers again. */
   ended(to: NodeId, ok: boolean, index: LogIndex): void;
@@ -21,8 +23,10 @@ export interface SnapshotSendingOutside {
 }
 
 interface Transfer {
+  readonly term: Term;
   sender: SnapshotSender | undefined;
   lastAskedMs: MonotonicMs;
+  lastOfferedMs: MonotonicMs;
   over: boolean;
 }
 
@@ -42,7 +46,13 @@ export class SnapshotSending {
   /** Raft wants `to` to get a snapshot. Without a checkpoint yet, it is told "failed" and asks again. */
   start(to: NodeId, term: Term, nowMs: MonotonicMs): void {
     if (this.#transfers.has(to)) return;
-    const transfer: Transfer = { sender: undefined, lastAskedMs: nowMs, over: false };
+    const transfer: Transfer = {
+      term,
+      sender: undefined,
+      lastAskedMs: nowMs,
+      lastOfferedMs: nowMs,
+      over: false,
+    };
     this.#transfers.set(to, transfer);
     this.#outside.store.createSnapshot((result) => {
       this.#outside.later(() => {
@@ -82,7 +92,16 @@ export class SnapshotSending {
 
   tick(nowMs: MonotonicMs): void {
     for (const [to, transfer] of this.#transfers) {
-      if (nowMs - transfer.lastAskedMs > IDLE_MS) this.#end(to, false);
+      const { sender, term } = transfer;
+      if (nowMs - transfer.lastAskedMs > IDLE_MS) {
+        this.#end(to, false);
+      } else if (
+        sender !== undefined &&
+        nowMs - Math.max(transfer.lastAskedMs, transfer.lastOfferedMs) > OFFER_AGAIN_MS
+      ) {
+        transfer.lastOfferedMs = nowMs;
+        this.#outside.send(to, { kind: "offer", term, manifest: sender.manifest });
+      }
     }
   }
 
