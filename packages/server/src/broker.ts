@@ -138,6 +138,8 @@ export interface ReceiveOptions {
   readonly visibilityTimeoutMs?: number;
   /** How long to wait for a first message; absent: the queue's receive wait time. */
   readonly waitMs?: number;
+  /** Refuses with LIMIT_REACHED while so many messages are in flight, and grants no more than are left of it. */
+  readonly inFlightMax?: number;
   /** Stop adding messages to the answer past this many body bytes (at least one is given). */
   readonly maxBytes?: number;
 }

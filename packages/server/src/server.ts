@@ -15,6 +15,7 @@ import { createHealthHandlers } from "./api/admin/health.ts";
 import { createConnectHandler, RPC_PATH_PREFIX } from "./api/rpc/connect-handler.ts";
 import { StreamEndpoint } from "./api/rpc/stream-endpoint.ts";
 import type { Authenticate } from "./api/sqs/authenticator.ts";
+import { SQS_LIMITS } from "./api/sqs/limits.ts";
 import { createSqsApi, isSqsRequest } from "./api/sqs/sqs-api.ts";
 import { readAccessKeys } from "./config/access-keys.ts";
 import { formatAddress, isLoopback } from "./config/parse.ts";
@@ -254,6 +255,7 @@ class ServerNode implements RunningServer {
       broker,
     );
     const { sqsAccount: account, sqsRegion: region, sqsUrl: publicUrl } = this.#config;
+    const { limits, createQueuesOnUse: createsQueuesOnUse } = this.#config;
     const authenticate = makeAuthenticate(this.#config);
     const sqs = createSqsApi(
       {
@@ -264,7 +266,7 @@ class ServerNode implements RunningServer {
         ...(authenticate === undefined ? {} : { authenticate }),
         onFault: (error, requestId) => logger.error("sqs.fault", { requestId, error }),
       },
-      { account, region, publicUrl },
+      { account, region, publicUrl, createsQueuesOnUse, limits: SQS_LIMITS[limits] },
     );
     const rpc = createConnectHandler(broker, {
       bodyBytesMax: requestBodyBytesMax,

@@ -18,8 +18,8 @@ import {
 export type LogLevel = "silent" | "error" | "warn" | "info" | "debug";
 /** `text` for people, `json` for collectors: one object a line. */
 export type LogFormat = "text" | "json";
-/** `strict`: SQS's limits as AWS has them; `relaxed`: wider ones, where the engine allows. */
-export type LimitsProfile = "strict" | "relaxed";
+/** `aws`: SQS's limits as the service has them; `relaxed`: those that the engine bears. */
+export type LimitsProfile = "aws" | "relaxed";
 /** `off`: signatures of SQS requests are not checked; `keys`: they must be by one of the access keys. */
 export type AuthMode = "off" | "keys";
 
@@ -52,6 +52,8 @@ export interface ServerConfig {
   readonly sqsAccount: string;
   /** Scheme and host of queue URLs; undefined: those of each request. */
   readonly sqsUrl: string | undefined;
+  /** Whether an SQS request that uses a queue creates it. */
+  readonly createQueuesOnUse: boolean;
   /** Client connections at once. */
   readonly connectionsMax: number;
   /** Long polls waiting at once. */
@@ -242,9 +244,9 @@ const shape = {
     "A line for people, or one JSON object a line.",
   ),
   limits: choiceKey<LimitsProfile>(
-    ["strict", "relaxed"],
-    "strict",
-    "SQS's limits as AWS has them, or wider ones where the engine allows.",
+    ["aws", "relaxed"],
+    "aws",
+    "The limits of SQS requests: the service's, or those that the engine bears. The same on every node.",
   ),
   auth: choiceKey<AuthMode>(
     ["off", "keys"],
@@ -274,6 +276,12 @@ const shape = {
     fallback: undefined,
     form: "a URL with no path, such as https://queues.example.org",
     doc: "Scheme and host of the queue URLs that clients are given. By default those of each request.",
+  }),
+  createQueuesOnUse: key(parseBoolean, {
+    argument: undefined,
+    fallback: "false",
+    form: "true or false",
+    doc: "Create a standard queue, with default attributes, when an SQS client first asks for its URL, sends to it or receives from it.",
   }),
   connectionsMax: numberKey(
     { kind: "count", min: 1, max: 100_000 },

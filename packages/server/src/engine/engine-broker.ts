@@ -29,7 +29,7 @@ import {
   SETTLED,
   sequence,
 } from "@kqueuey/queue";
-import type { NodeEngine } from "@kqueuey/replica";
+import type { Granted, NodeEngine } from "@kqueuey/replica";
 import type {
   Broker,
   CallContext,
@@ -46,6 +46,7 @@ import type {
   SendResult,
 } from "../broker.ts";
 import { unpackBodies } from "../broker.ts";
+import type { CallSignal } from "../call-signal.ts";
 import { callEngine, refusalError, unexpected } from "./calls.ts";
 import { CommandWriters } from "./command-writers.ts";
 import { makeDelivery } from "./delivery.ts";
@@ -66,6 +67,10 @@ export interface EngineBrokerOptions {
 
 /** For messages of an API that shows nobody a digest: computed when one is asked for. */
 const NO_MD5 = new Uint8Array(16);
+/** The longest delay of the hosted service. */
+const SHORT_DELAY_MS = 900_000;
+/** How often a poll looks again whether so many messages are still in flight. */
+const FULL_PAUSE_MS = 1_000;
 /** Most bytes of bodies in one answer when the caller sets no limit. */
 const RECEIVE_BYTES_DEFAULT = 4 * 1024 * 1024;
 
@@ -157,7 +162,7 @@ export class EngineBroker implements Broker {
       const accepted: SendMessage[] = [];
       const positions: number[] = [];
       messages.forEach((message, at) => {
-        const error = tooLarge(message, attributes);
+        const error = tooLarge(message, attributes) ?? tooLate(message, attributes);
         if (error === undefined) {
           accepted.push(this.#record(context, message));
           positions.push(at);
@@ -229,15 +234,11 @@ export class EngineBroker implements Broker {
         limit: options.maxMessages,
         maxBytes: options.maxBytes ?? RECEIVE_BYTES_DEFAULT,
         visibilityTimeoutMs: options.visibilityTimeoutMs,
+        inFlightMax: options.inFlightMax,
       });
       const { group } = place;
-      const to = { group, signal: context.signal };
-      const request = { kind: "receive", command: writer.view(), waitMs } as const;
-      const reply = await callEngine(this.#engine, to, request);
-      if (reply.kind === "outcome" && reply.outcome.kind === "refused") {
-        throw refusalError(reply.outcome.reason, queue);
-      }
-      if (reply.kind !== "granted") throw unexpected(reply);
+      const to = { place, queue, signal: context.signal };
+      const reply = await this.#receive(to, writer.view(), waitMs);
       return makeDelivery(reply, {
         group,
         secret,
@@ -248,6 +249,35 @@ export class EngineBroker implements Broker {
         undo: (grant) => this.#undo(group, grant),
       });
     });
+  }
+
+  /**
+   * Asks until there is an answer that is no refusal, or the wait is over. A poll whose queue has messages, and as
+   * many in flight as may be, waits here: the leader wakes polls for messages, and those are there.
+   */
+  async #receive(
+    to: {
+      readonly place: QueuePlace;
+      readonly queue: string;
+      readonly signal: CallSignal;
+    },
+    command: Uint8Array,
+    waitMs: number,
+  ): Promise<Granted> {
+    const { place, queue, signal } = to;
+    const untilMs = this.#options.monotonicMs() + waitMs;
+    for (;;) {
+      const leftMs = Math.max(0, untilMs - this.#options.monotonicMs());
+      const request = { kind: "receive", command, waitMs: leftMs } as const;
+      const reply = await callEngine(this.#engine, { group: place.group, signal }, request);
+      if (reply.kind === "granted") return reply;
+      if (reply.kind !== "outcome" || reply.outcome.kind !== "refused") throw unexpected(reply);
+      const { reason } = reply.outcome;
+      const error = refusalError(reason, queue);
+      if (reason !== "in-flight-limit" || waitMs === 0) throw error;
+      if (leftMs === 0) throw new KQueueyError(error.code, error.message, { details: { waitMs } });
+      await pause(Math.min(leftMs, FULL_PAUSE_MS), signal);
+    }
   }
 
   tombstone(
@@ -468,6 +498,19 @@ export class EngineBroker implements Broker {
   }
 }
 
+/** Ends early when the caller is gone. */
+function pause(ms: number, signal: CallSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end, { once: true });
+  });
+}
+
 function callOf(context: CallContext): { principal: string; requestId: string | undefined } {
   return { principal: context.principal, requestId: context.requestId };
 }
@@ -482,6 +525,16 @@ function tooLarge(message: NewMessage, attributes: QueueAttributes): KQueueyErro
     "MESSAGE_TOO_LARGE",
     `the message has ${bytes} bytes with its attributes; this queue takes at most ${attributes.maximumMessageBytes}`,
     { details: { bytes, maximum: attributes.maximumMessageBytes } },
+  );
+}
+
+/** A delay of minutes may outlast a retention of minutes, as in the service; one of days would be an unnoticed loss. */
+function tooLate(message: NewMessage, attributes: QueueAttributes): KQueueyError | undefined {
+  const { delayMs = 0 } = message;
+  if (delayMs <= SHORT_DELAY_MS || delayMs < attributes.retentionMs) return undefined;
+  return new KQueueyError(
+    "INVALID_ARGUMENT",
+    `the message would be delayed for ${delayMs} ms, and this queue keeps it for ${attributes.retentionMs}`,
   );
 }
 

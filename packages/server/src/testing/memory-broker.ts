@@ -238,8 +238,11 @@ export class MemoryBroker implements Broker {
       }
     }
     if (context.signal.aborted) throw new KQueueyError("CANCELLED", "the caller is gone");
-    const grants = this.#grant(queue, options, key);
     const waitMs = options.waitMs ?? queue.attributes.receiveWaitMs;
+    if (waitMs === 0 && this.#room(queue, options) === 0) {
+      throw new KQueueyError("LIMIT_REACHED", "too many messages are in flight");
+    }
+    const grants = this.#grant(queue, options, key);
     if (grants.length > 0 || waitMs === 0) return this.#delivery(queue, grants, key);
     return this.#wait(context.signal, { queue, options, requestKey: key }, waitMs);
   }
@@ -276,12 +279,15 @@ export class MemoryBroker implements Broker {
   ): Promise<readonly ReceiptResult[]> {
     this.#check();
     const queue = this.#queue(queueName);
-    return receiptHandles.map((handle) => {
+    const results = receiptHandles.map((handle): ReceiptResult => {
       const receipt = parseReceipt(queue, handle);
       return "code" in receipt
         ? { ok: false, error: receipt }
         : queue.tombstone(receipt.sequence, receipt.token);
     });
+    // There may be room for another message in flight.
+    this.#wake();
+    return results;
   }
 
   async extend(
@@ -346,9 +352,18 @@ export class MemoryBroker implements Broker {
     return queue;
   }
 
+  /** How many messages more may be in flight. */
+  #room(queue: MemoryQueue, { inFlightMax }: ReceiveOptions): number {
+    if (inFlightMax === undefined) return Number.POSITIVE_INFINITY;
+    return Math.max(0, inFlightMax - queue.describe(this.#clock.nowMs()).inFlight);
+  }
+
   #grant(queue: MemoryQueue, options: ReceiveOptions, key: string | undefined): MemoryGrant[] {
     const nowMs = this.#clock.nowMs();
-    const grants = queue.receive(nowMs, options, (message) => {
+    const room = this.#room(queue, options);
+    if (room === 0) return [];
+    const maxMessages = Math.min(options.maxMessages, room);
+    const grants = queue.receive(nowMs, { ...options, maxMessages }, (message) => {
       const target = this.#queues.get(queue.attributes.deadLetter?.queue ?? "");
       target?.acceptDeadLetter(nowMs, queue.name, message);
       return target !== undefined;
@@ -422,7 +437,9 @@ export class MemoryBroker implements Broker {
     let nextMs: number | undefined;
     for (const waiter of this.#waiters) {
       const visibleAtMs = waiter.queue.nextVisibleAtMs();
-      if (visibleAtMs !== undefined) nextMs = Math.min(nextMs ?? visibleAtMs, visibleAtMs);
+      // What is visible already waits for others to come back: too many are in flight.
+      const isAhead = visibleAtMs !== undefined && visibleAtMs > this.#clock.nowMs();
+      if (isAhead) nextMs = Math.min(nextMs ?? visibleAtMs, visibleAtMs);
     }
     if (nextMs === undefined) return;
     const delayMs = Math.max(0, nextMs - this.#clock.nowMs());

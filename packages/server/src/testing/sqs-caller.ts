@@ -1,7 +1,7 @@
 /** The SQS API on an in-memory broker, called with values: what tests of its actions use. */
 import { encodeUtf8 } from "@kqueuey/base";
 import type { KQueueyError } from "@kqueuey/contract";
-import type { SqsIdentity } from "../api/sqs/call.ts";
+import type { SqsSettings } from "../api/sqs/call.ts";
 import { createSqsApi, type SqsPorts } from "../api/sqs/sqs-api.ts";
 import type { PlainHandler, PlainRequest, PlainResponse } from "../exchange.ts";
 import { nodeDigests } from "../node/digests.ts";
@@ -26,7 +26,7 @@ export class SqsCaller {
   readonly faults: KQueueyError[] = [];
   readonly api: PlainHandler;
 
-  constructor(ports: Pick<SqsPorts, "authenticate"> = {}, identity: Partial<SqsIdentity> = {}) {
+  constructor(ports: Pick<SqsPorts, "authenticate"> = {}, settings: Partial<SqsSettings> = {}) {
     this.api = createSqsApi(
       {
         broker: this.broker,
@@ -36,7 +36,7 @@ export class SqsCaller {
         onFault: (error) => this.faults.push(error),
         ...ports,
       },
-      identity,
+      settings,
     );
   }
 

@@ -59,18 +59,20 @@ export type MoveCommand = Common & { readonly taskId: string } & (
     | { readonly kind: "cancelMove" }
   );
 
+interface AuditedReceive {
+  readonly kind: "receive";
+  readonly limit: number;
+  readonly inFlightMax: number;
+  readonly maxBytes: number;
+  readonly leaseMs: number | undefined;
+}
+
 export type AuditedCommand =
   | MoveCommand
   | (Common &
       (
         | { readonly kind: "send"; readonly messages: readonly AuditedSend[] }
-        | {
-            readonly kind: "receive";
-            readonly limit: number;
-            readonly inFlightMax: number;
-            readonly maxBytes: number;
-            readonly leaseMs: number | undefined;
-          }
+        | AuditedReceive
         | { readonly kind: SettleKind; readonly leases: readonly AuditedLease[] }
         | {
             readonly kind: "createQueue";
@@ -151,22 +153,8 @@ function readFields(
   switch (kind) {
     case 1:
       return { requestKey, counted, queueId, kind: "send", messages: readMessages(data, reader) };
-    case 2: {
-      const limit = reader.u16();
-      const maxBytes = reader.u32();
-      const leaseMs = readDuration(reader);
-      const isBounded = limit >= 0x8000;
-      return {
-        requestKey,
-        counted,
-        queueId,
-        kind: "receive",
-        limit: limit % 0x8000,
-        maxBytes,
-        leaseMs,
-        inFlightMax: isBounded ? reader.u32() : Number.POSITIVE_INFINITY,
-      };
-    }
+    case 2:
+      return { requestKey, counted, queueId, ...readReceive(reader) };
     case 3:
       return { requestKey, counted, queueId, kind: "tombstone", leases: readLeases(reader, false) };
     case 4:
@@ -234,6 +222,15 @@ const PLAIN: ReadonlyMap<number, PlainKind> = new Map([
   [13, "markDeleting"],
   [14, "forgetQueue"],
 ]);
+
+function readReceive(reader: ByteReader): AuditedReceive {
+  const limit = reader.u16();
+  const maxBytes = reader.u32();
+  const leaseMs = readDuration(reader);
+  const isBounded = limit >= 0x8000;
+  const inFlightMax = isBounded ? reader.u32() : Number.POSITIVE_INFINITY;
+  return { kind: "receive", limit: limit % 0x8000, maxBytes, leaseMs, inFlightMax };
+}
 
 function readDuration(reader: ByteReader): number | undefined {
   const word = reader.u32();

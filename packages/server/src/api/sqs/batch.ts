@@ -1,14 +1,13 @@
 /**
- * Batches: up to ten entries with ids of their own. A fault of the batch refuses it whole; a fault of one
- * entry fails that entry alone.
+ * Batches: some entries (ten, as the service has it) with ids of their own. A fault of the batch refuses it
+ * whole; a fault of one entry fails that entry alone.
  */
 import { must } from "@kqueuey/base";
 import type { ReceiptResult } from "../../broker.ts";
 import type { SqsAnswer, SqsCall } from "./call.ts";
 import { echo, missingParameter, SqsError } from "./errors.ts";
 import { type Members, optionalStructures, optionalText } from "./input.ts";
-
-const ENTRIES_MAX = 10;
+import type { SqsLimits } from "./limits.ts";
 
 export interface BatchEntry {
   readonly id: string;
@@ -19,7 +18,11 @@ export interface BatchEntry {
 export type EntryOutcome = Members | SqsError;
 
 /** The entries of `Entries`, by the rules of a batch; `shape` is the entry's name in SQS's model. */
-export function readEntries(input: Members, shape: string): readonly BatchEntry[] {
+export function readEntries(
+  input: Members,
+  shape: string,
+  { batchEntriesMax }: SqsLimits,
+): readonly BatchEntry[] {
   const structures = optionalStructures(input, "Entries") ?? [];
   if (structures.length === 0) {
     throw new SqsError(
@@ -27,10 +30,10 @@ export function readEntries(input: Members, shape: string): readonly BatchEntry[
       `There should be at least one ${shape} in the request.`,
     );
   }
-  if (structures.length > ENTRIES_MAX) {
+  if (structures.length > batchEntriesMax) {
     throw new SqsError(
       "TooManyEntriesInBatchRequest",
-      `Maximum number of entries per request are ${ENTRIES_MAX}. You have sent ${structures.length}.`,
+      `Maximum number of entries per request are ${batchEntriesMax}. You have sent ${structures.length}.`,
     );
   }
   const seen = new Set<string>();

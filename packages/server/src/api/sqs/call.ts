@@ -2,6 +2,7 @@
 import type { Broker, CallContext, Delivery } from "../../broker.ts";
 import type { Digests } from "../../digests.ts";
 import type { Members } from "./input.ts";
+import type { SqsLimits } from "./limits.ts";
 import type { PurgeGate } from "./purge-gate.ts";
 
 /** How this cluster appears in ARNs and queue URLs. */
@@ -13,12 +14,20 @@ export interface SqsIdentity {
   readonly publicUrl: string | undefined;
 }
 
+/** What a node's configuration says of this API. */
+export interface SqsSettings extends SqsIdentity {
+  readonly limits: SqsLimits;
+  /** A queue that is sent to, received from or asked for by name is created when it is not there. */
+  readonly createsQueuesOnUse: boolean;
+}
+
 /** One request, read as far as its members. */
 export interface SqsCall {
   readonly broker: Broker;
   readonly context: CallContext;
   readonly digests: Digests;
   readonly identity: SqsIdentity;
+  readonly limits: SqsLimits;
   /** Scheme and host of queue URLs in the answer. */
   readonly origin: string;
   /** The HTTP header X-Amzn-Trace-Id, for sends that bring no AWSTraceHeader. */

@@ -6,11 +6,13 @@ import { readVisibilityChange, visibilityRefusal } from "./visibility-timeout.ts
 /** ChangeMessageVisibilityBatch. */
 export const changeMessageVisibilityBatch: SqsAction = async (call, input) => {
   const queue = queueNameOf(input);
-  const entries = readEntries(input, "ChangeMessageVisibilityBatchRequestEntry");
-  const items = readEach(entries, readVisibilityChange);
+  const entries = readEntries(input, "ChangeMessageVisibilityBatchRequestEntry", call.limits);
+  const items = readEach(entries, (entry) => readVisibilityChange(call.limits, entry));
   const outcomes = await performEach({ call, queue }, items, async (changes) => {
     const results = await call.broker.extend(call.context, queue, changes);
-    return receiptOutcomes(changes, results, visibilityRefusal);
+    return receiptOutcomes(changes, results, (change, result) =>
+      visibilityRefusal(call.limits, change, result),
+    );
   });
   return batchAnswer(entries, outcomes);
 };

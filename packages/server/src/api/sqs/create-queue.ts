@@ -19,13 +19,13 @@ export const createQueue: SqsAction = async (call, input) => {
   const texts = textMap(input, "Attributes");
   checkName(name, texts);
   if (isFifo(texts)) {
-    readAttributeChanges(checkFifoAttributes(texts));
+    readAttributeChanges(call.limits, checkFifoAttributes(texts));
     throw new SqsError(
       "UnsupportedOperation",
       "This version of KQueuey has standard queues only: FIFO queues can't be created yet.",
     );
   }
-  const changes = readAttributeChanges(texts);
+  const changes = readAttributeChanges(call.limits, texts);
   const tags = readTags(name, input);
   await checkDeadLetterTarget(call, name, changes);
   try {

@@ -7,7 +7,7 @@ import { queueNameOf } from "./queue-url.ts";
 /** DeleteMessageBatch. */
 export const deleteMessageBatch: SqsAction = async (call, input) => {
   const queue = queueNameOf(input);
-  const entries = readEntries(input, "DeleteMessageBatchRequestEntry");
+  const entries = readEntries(input, "DeleteMessageBatchRequestEntry", call.limits);
   const items = readEach(entries, (entry) => requiredText(entry, "ReceiptHandle"));
   const outcomes = await performEach({ call, queue }, items, async (handles) => {
     const results = await call.broker.tombstone(call.context, queue, handles);

@@ -7,6 +7,7 @@ import type { SqsCall } from "./call.ts";
 import { ALLOWED_CHARACTERS, hasAllowedCharacters } from "./characters.ts";
 import { invalidParameter, SqsError } from "./errors.ts";
 import { type Members, optionalInteger, optionalText, requiredText } from "./input.ts";
+import { isWithinRange } from "./limits.ts";
 import {
   attributesBytes,
   isTraceHeader,
@@ -14,10 +15,6 @@ import {
   readTraceAttribute,
 } from "./message-attributes.ts";
 import { attributesDigest, digestOf } from "./message-digest.ts";
-
-/** Of a queue, and of a whole batch. */
-export const MESSAGE_BYTES_MAX = 1_048_576;
-const DELAY_SECONDS_MAX = 900;
 
 /** A checked message and what its answer will say of it. */
 export interface OutgoingMessage {
@@ -33,11 +30,12 @@ export function readOutgoingMessage(call: SqsCall, input: Members): OutgoingMess
   const text = requiredText(input, "MessageBody");
   checkFifoMembers(input);
   const delaySeconds = optionalInteger(input, "DelaySeconds");
-  if (delaySeconds !== undefined && (delaySeconds < 0 || delaySeconds > DELAY_SECONDS_MAX)) {
+  const { delaySeconds: range } = call.limits;
+  if (delaySeconds !== undefined && !isWithinRange(range, delaySeconds)) {
     throw invalidParameter(
       "DelaySeconds",
       delaySeconds,
-      `DelaySeconds must be >= 0 and <= ${DELAY_SECONDS_MAX}.`,
+      `DelaySeconds must be >= ${range.least} and <= ${range.most}.`,
     );
   }
   if (!hasAllowedCharacters(text)) {

@@ -4,6 +4,7 @@ import type { QueueAttributeChanges, QueueAttributes, QueueDescription } from ".
 import type { SqsCall, SqsIdentity } from "./call.ts";
 import { invalidAttributeValue, invalidParameter, SqsError, unknownAttribute } from "./errors.ts";
 import { FIFO_ATTRIBUTES, fifoOnly } from "./fifo-attributes.ts";
+import { isWithinRange, type SqsLimits, type SqsRange } from "./limits.ts";
 import { parsePolicy } from "./policy.ts";
 import { isFifoQueueName, queueArn } from "./queue-url.ts";
 import {
@@ -15,8 +16,7 @@ import {
 
 interface NumberAttribute {
   readonly key: Exclude<keyof QueueAttributes, "deadLetter">;
-  readonly least: number;
-  readonly most: number;
+  readonly range: (limits: SqsLimits) => SqsRange;
   /** The broker's units in one of SQS's: ms in a second, 1 for bytes. */
   readonly scale: number;
 }
@@ -24,11 +24,27 @@ interface NumberAttribute {
 const SECOND = 1_000;
 
 const NUMBERS: Readonly<Record<string, NumberAttribute>> = {
-  DelaySeconds: { key: "delayMs", least: 0, most: 900, scale: SECOND },
-  MaximumMessageSize: { key: "maximumMessageBytes", least: 1_024, most: 1_048_576, scale: 1 },
-  MessageRetentionPeriod: { key: "retentionMs", least: 60, most: 1_209_600, scale: SECOND },
-  ReceiveMessageWaitTimeSeconds: { key: "receiveWaitMs", least: 0, most: 20, scale: SECOND },
-  VisibilityTimeout: { key: "visibilityTimeoutMs", least: 0, most: 43_200, scale: SECOND },
+  DelaySeconds: { key: "delayMs", range: (limits) => limits.delaySeconds, scale: SECOND },
+  MaximumMessageSize: {
+    key: "maximumMessageBytes",
+    range: (limits) => limits.messageBytes,
+    scale: 1,
+  },
+  MessageRetentionPeriod: {
+    key: "retentionMs",
+    range: (limits) => limits.retentionSeconds,
+    scale: SECOND,
+  },
+  ReceiveMessageWaitTimeSeconds: {
+    key: "receiveWaitMs",
+    range: (limits) => limits.waitSeconds,
+    scale: SECOND,
+  },
+  VisibilityTimeout: {
+    key: "visibilityTimeoutMs",
+    range: (limits) => limits.visibilitySeconds,
+    scale: SECOND,
+  },
 };
 
 /** Kept as texts with the queue; what they have when nobody set them ("" is nothing). */
@@ -58,13 +74,16 @@ export interface AttributeChanges {
 }
 
 /** Reads `texts`, attributes to set; throws InvalidAttributeName, InvalidAttributeValue or InvalidParameterValue. */
-export function readAttributeChanges(texts: ReadonlyMap<string, string>): AttributeChanges {
+export function readAttributeChanges(
+  limits: SqsLimits,
+  texts: ReadonlyMap<string, string>,
+): AttributeChanges {
   const attributes: { -readonly [K in keyof QueueAttributeChanges]: QueueAttributeChanges[K] } = {};
   const extra: Record<string, string> = {};
   for (const [name, text] of texts) {
     const number = Object.hasOwn(NUMBERS, name) ? NUMBERS[name] : undefined;
     if (number !== undefined) {
-      attributes[number.key] = readNumber(name, text, number) * number.scale;
+      attributes[number.key] = readNumber(name, text, number.range(limits)) * number.scale;
     } else if (name === "RedrivePolicy") {
       attributes.deadLetter = text === "" ? undefined : parseRedrivePolicy(text);
     } else if (Object.hasOwn(TEXT_DEFAULTS, name)) {
@@ -85,9 +104,9 @@ export function readAttributeChanges(texts: ReadonlyMap<string, string>): Attrib
   return { attributes, extra };
 }
 
-function readNumber(name: string, text: string, range: { least: number; most: number }): number {
+function readNumber(name: string, text: string, range: SqsRange): number {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : -1;
-  if (value < range.least || value > range.most) throw invalidAttributeValue(name);
+  if (!isWithinRange(range, value)) throw invalidAttributeValue(name);
   return value;
 }
 

@@ -1,4 +1,5 @@
 import { decodeUtf8, encodeUtf8 } from "@kqueuey/base";
+import { KQueueyError } from "@kqueuey/contract";
 import type { Delivery, ReceivedMessage, ReceiveOptions } from "../../broker.ts";
 import {
   type AttributeSelection,
@@ -10,24 +11,23 @@ import type { SqsAction, SqsCall } from "./call.ts";
 import { hasAllowedCharacters } from "./characters.ts";
 import { invalidParameter } from "./errors.ts";
 import { type Members, optionalInteger, optionalText } from "./input.ts";
+import { isWithinRange, type SqsLimits } from "./limits.ts";
 import { writeMessageAttributes } from "./message-attributes.ts";
 import { attributesDigest, hexOf } from "./message-digest.ts";
 import { queueArn, queueNameOf } from "./queue-url.ts";
 import { checkVisibilityTimeout } from "./visibility-timeout.ts";
 import { replaceForbidden } from "./xml.ts";
 
-const MESSAGES_MAX = 10;
-const WAIT_SECONDS_MAX = 20;
-
 /** ReceiveMessage, waiting for a first message when asked to. */
 export const receiveMessage: SqsAction = async (call, input) => {
   const queue = queueNameOf(input);
-  const options = readOptions(input);
+  const options = readOptions(input, call.limits);
   const selections: Selections = {
     system: readSystemSelection(input),
     user: readAttributeSelection(input),
   };
-  const delivery = await call.broker.receive(call.context, queue, options);
+  const delivery = await receiveOrWait(call, queue, options);
+  if (delivery === undefined) return { output: {} };
   if (delivery.messages.length === 0) {
     delivery.written();
     return { output: {} };
@@ -35,30 +35,46 @@ export const receiveMessage: SqsAction = async (call, input) => {
   return { output: writeDelivery(call, delivery, selections), delivery };
 };
 
+/** Undefined after a poll that waited in vain for room among the messages in flight: who does not wait is told why. */
+async function receiveOrWait(
+  call: SqsCall,
+  queue: string,
+  options: ReceiveOptions,
+): Promise<Delivery | undefined> {
+  try {
+    return await call.broker.receive(call.context, queue, options);
+  } catch (error) {
+    if (!KQueueyError.is(error) || error.code !== "LIMIT_REACHED") throw error;
+    if (error.details["waitMs"] === undefined) throw error;
+    return undefined;
+  }
+}
+
 interface Selections {
   readonly system: SystemSelection;
   readonly user: AttributeSelection;
 }
 
-function readOptions(input: Members): ReceiveOptions {
+function readOptions(input: Members, limits: SqsLimits): ReceiveOptions {
   const maxMessages = optionalInteger(input, "MaxNumberOfMessages") ?? 1;
-  if (maxMessages < 1 || maxMessages > MESSAGES_MAX) {
+  const { receiveMessages, waitSeconds: waits, inFlightMax } = limits;
+  if (!isWithinRange(receiveMessages, maxMessages)) {
     throw invalidParameter(
       "MaxNumberOfMessages",
       maxMessages,
-      `Must be between 1 and ${MESSAGES_MAX}, if provided.`,
+      `Must be between ${receiveMessages.least} and ${receiveMessages.most}, if provided.`,
     );
   }
   const waitSeconds = optionalInteger(input, "WaitTimeSeconds");
-  if (waitSeconds !== undefined && (waitSeconds < 0 || waitSeconds > WAIT_SECONDS_MAX)) {
+  if (waitSeconds !== undefined && !isWithinRange(waits, waitSeconds)) {
     throw invalidParameter(
       "WaitTimeSeconds",
       waitSeconds,
-      `Must be >= 0 and <= ${WAIT_SECONDS_MAX}, if provided.`,
+      `Must be >= ${waits.least} and <= ${waits.most}, if provided.`,
     );
   }
   const visibilitySeconds = optionalInteger(input, "VisibilityTimeout");
-  if (visibilitySeconds !== undefined) checkVisibilityTimeout(visibilitySeconds);
+  if (visibilitySeconds !== undefined) checkVisibilityTimeout(limits, visibilitySeconds);
   const attempt = optionalText(input, "ReceiveRequestAttemptId");
   if (attempt !== undefined) {
     const reason = "The request includes a parameter that is not valid for this queue type.";
@@ -68,6 +84,7 @@ function readOptions(input: Members): ReceiveOptions {
     maxMessages,
     ...(visibilitySeconds === undefined ? {} : { visibilityTimeoutMs: visibilitySeconds * 1_000 }),
     ...(waitSeconds === undefined ? {} : { waitMs: waitSeconds * 1_000 }),
+    ...(inFlightMax === undefined ? {} : { inFlightMax }),
   };
 }
 

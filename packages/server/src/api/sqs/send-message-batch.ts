@@ -9,20 +9,16 @@ import {
 } from "./batch.ts";
 import type { SqsAction, SqsCall } from "./call.ts";
 import { SqsError } from "./errors.ts";
-import {
-  MESSAGE_BYTES_MAX,
-  type OutgoingMessage,
-  readOutgoingMessage,
-  refusedMessage,
-} from "./outgoing-message.ts";
+import type { SqsLimits } from "./limits.ts";
+import { type OutgoingMessage, readOutgoingMessage, refusedMessage } from "./outgoing-message.ts";
 import { queueNameOf } from "./queue-url.ts";
 
 /** SendMessageBatch: what is well-formed is stored by one command, in the order of the entries. */
 export const sendMessageBatch: SqsAction = async (call, input) => {
   const queue = queueNameOf(input);
-  const entries = readEntries(input, "SendMessageBatchRequestEntry");
+  const entries = readEntries(input, "SendMessageBatchRequestEntry", call.limits);
   const items = readEach(entries, (entry) => readOutgoingMessage(call, entry));
-  checkTotal(entries, items);
+  checkTotal(call.limits, entries, items);
   const outcomes = await performEach({ call, queue }, items, (messages) =>
     sendAll(call, queue, messages),
   );
@@ -31,6 +27,7 @@ export const sendMessageBatch: SqsAction = async (call, input) => {
 
 /** The bytes of all entries, those that will fail included, must fit in one message's maximum. */
 function checkTotal(
+  { batchBytesMax }: SqsLimits,
   entries: readonly BatchEntry[],
   items: readonly (OutgoingMessage | SqsError)[],
 ): void {
@@ -42,10 +39,10 @@ function checkTotal(
       bytes += encodeUtf8(entry.input["MessageBody"]).length;
     }
   });
-  if (bytes <= MESSAGE_BYTES_MAX) return;
+  if (bytes <= batchBytesMax) return;
   throw new SqsError(
     "BatchRequestTooLong",
-    `Batch requests cannot be longer than ${MESSAGE_BYTES_MAX} bytes. You have sent ${bytes} bytes.`,
+    `Batch requests cannot be longer than ${batchBytesMax} bytes. You have sent ${bytes} bytes.`,
   );
 }
 

@@ -1,13 +1,13 @@
 import { must } from "@kqueuey/base";
 import type { SqsAction } from "./call.ts";
-import { MESSAGE_BYTES_MAX, readOutgoingMessage, refusedMessage } from "./outgoing-message.ts";
+import { readOutgoingMessage, refusedMessage } from "./outgoing-message.ts";
 import { queueNameOf } from "./queue-url.ts";
 
 /** SendMessage. */
 export const sendMessage: SqsAction = async (call, input) => {
   const queue = queueNameOf(input);
   const { message, bytes, digests } = readOutgoingMessage(call, input);
-  if (bytes > MESSAGE_BYTES_MAX) {
+  if (bytes > call.limits.messageBytes.most) {
     throw await refusedMessage(call, queue, { error: "too-large", inBatch: false });
   }
   const results = await call.broker.send(call.context, queue, [message]);

@@ -9,7 +9,7 @@ export const setQueueAttributes: SqsAction = async (call, input) => {
   const name = queueNameOf(input);
   const texts = textMap(input, "Attributes");
   if (texts.size === 0) throw missingParameter("Attribute.Name");
-  const changes = readAttributeChanges(texts);
+  const changes = readAttributeChanges(call.limits, texts);
   await checkDeadLetterTarget(call, name, changes);
   await call.broker.setQueueAttributes(call.context, name, changes);
   return NO_OUTPUT;

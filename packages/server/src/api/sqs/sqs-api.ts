@@ -15,16 +15,17 @@ import type {
 import { findAction } from "./actions.ts";
 import type { Authenticate } from "./authenticator.ts";
 import { sqsErrorOf } from "./broker-errors.ts";
-import type { SqsAnswer, SqsCall, SqsIdentity } from "./call.ts";
+import type { SqsAnswer, SqsCall, SqsSettings } from "./call.ts";
 import { SqsError } from "./errors.ts";
-import type { Members } from "./input.ts";
+import { type Members, optionalText } from "./input.ts";
+import { SQS_LIMITS } from "./limits.ts";
 import { usableTraceHeader } from "./outgoing-message.ts";
 import type { AnswerTo, Protocol } from "./protocol.ts";
 import { isJsonProtocol, jsonProtocol } from "./protocol-json.ts";
 import { isQueryProtocol, queryProtocol } from "./protocol-query.ts";
 import { PurgeGate } from "./purge-gate.ts";
 import { findQueue } from "./queue-attributes.ts";
-import { queueNameOf } from "./queue-url.ts";
+import { isQueueName, queueNameOf } from "./queue-url.ts";
 
 /** Everything outside that this API uses. */
 export interface SqsPorts {
@@ -40,10 +41,12 @@ export interface SqsPorts {
   readonly onFault?: (error: KQueueyError, requestId: string) => void;
 }
 
-export const SQS_IDENTITY: SqsIdentity = {
+export const SQS_SETTINGS: SqsSettings = {
   account: "000000000000",
   region: "us-east-1",
   publicUrl: undefined,
+  limits: SQS_LIMITS.aws,
+  createsQueuesOnUse: false,
 };
 
 /** Whether a request is for this API: for the router. */
@@ -52,8 +55,8 @@ export function isSqsRequest(head: RequestHead): boolean {
 }
 
 /** The handler of SQS requests. */
-export function createSqsApi(ports: SqsPorts, identity: Partial<SqsIdentity> = {}): PlainHandler {
-  const settings = { ...SQS_IDENTITY, ...identity };
+export function createSqsApi(ports: SqsPorts, given: Partial<SqsSettings> = {}): PlainHandler {
+  const settings = { ...SQS_SETTINGS, ...given };
   const purges = new PurgeGate(ports.nowMs);
   return {
     async handle(request) {
@@ -67,12 +70,14 @@ export function createSqsApi(ports: SqsPorts, identity: Partial<SqsIdentity> = {
           context: contextOf(request, principal),
           digests: ports.digests,
           identity: settings,
+          limits: settings.limits,
           origin: settings.publicUrl ?? originOf(request),
           traceHeader: usableTraceHeader(request.header("x-amzn-trace-id")),
           purges,
           protocol: protocol.name,
         };
-        return await answer(call, { request, protocol, requestId });
+        const { createsQueuesOnUse: creates } = settings;
+        return await answer(call, { request, protocol, requestId, creates });
       } catch (error) {
         const answered = sqsErrorOf(error);
         if (answered.kind === "InternalFailure") {
@@ -97,15 +102,20 @@ async function answer(
     readonly request: PlainRequest;
     readonly protocol: Protocol;
     readonly requestId: string;
+    readonly creates: boolean;
   },
 ): Promise<PlainResponse> {
   const { protocol, requestId } = asked;
   const read = protocol.read(asked.request);
   const action = findAction(read.action);
   const input = read.members();
+  const to = { action: read.action, requestId };
   try {
-    return writeAnswer(protocol, { action: read.action, requestId }, await action(call, input));
+    return writeAnswer(protocol, to, await action(call, input));
   } catch (error) {
+    if (asked.creates && (await createsMissing(call, read.action, { input, error }))) {
+      return writeAnswer(protocol, to, await action(call, input));
+    }
     // Whether the queue exists comes before what is wrong with the request; asked only when something is.
     if (error instanceof SqsError && (await namesMissingQueue(call, input))) {
       throw new KQueueyError("QUEUE_NOT_FOUND", "the queue does not exist", { cause: error });
@@ -128,6 +138,27 @@ function writeAnswer(protocol: Protocol, to: AnswerTo, answer: SqsAnswer): Plain
       undelivered: () => delivery.undelivered(),
     },
   };
+}
+
+/** Actions that a queue's users begin with. The others say that it is not there. */
+const FIRST_USES: readonly string[] = [
+  "GetQueueUrl",
+  "ReceiveMessage",
+  "SendMessage",
+  "SendMessageBatch",
+];
+
+/** Whether the action failed for want of a standard queue, which is there now with default attributes. */
+async function createsMissing(
+  call: SqsCall,
+  action: string,
+  { input, error }: { readonly input: Members; readonly error: unknown },
+): Promise<boolean> {
+  if (!FIRST_USES.includes(action) || sqsErrorOf(error).kind !== "QueueDoesNotExist") return false;
+  const name = action === "GetQueueUrl" ? optionalText(input, "QueueName") : queueNameOf(input);
+  if (name === undefined || !isQueueName(name)) return false;
+  await call.broker.createQueue(call.context, name, { attributes: {}, extra: {}, tags: {} });
+  return true;
 }
 
 async function namesMissingQueue(call: SqsCall, input: Members): Promise<boolean> {

@@ -8,16 +8,15 @@ import {
   type SqsError,
 } from "./errors.ts";
 import { type Members, optionalInteger, requiredText } from "./input.ts";
+import { isWithinRange, type SqsLimits } from "./limits.ts";
 
-const VISIBILITY_SECONDS_MAX = 43_200;
-
-/** Throws InvalidParameterValue unless 0 … 43,200. */
-export function checkVisibilityTimeout(seconds: number): void {
-  if (seconds >= 0 && seconds <= VISIBILITY_SECONDS_MAX) return;
+/** Throws InvalidParameterValue unless it is in the range of the limits. */
+export function checkVisibilityTimeout({ visibilitySeconds }: SqsLimits, seconds: number): void {
+  if (isWithinRange(visibilitySeconds, seconds)) return;
   throw invalidParameter(
     "VisibilityTimeout",
     seconds,
-    `Must be >= 0 and <= ${VISIBILITY_SECONDS_MAX}, if provided.`,
+    `Must be >= ${visibilitySeconds.least} and <= ${visibilitySeconds.most}, if provided.`,
   );
 }
 
@@ -27,16 +26,17 @@ export interface VisibilityChange {
   readonly visibilityTimeoutMs: number;
 }
 
-export function readVisibilityChange(input: Members): VisibilityChange {
+export function readVisibilityChange(limits: SqsLimits, input: Members): VisibilityChange {
   const receiptHandle = requiredText(input, "ReceiptHandle");
   const seconds = optionalInteger(input, "VisibilityTimeout");
   if (seconds === undefined) throw missingParameter("VisibilityTimeout");
-  checkVisibilityTimeout(seconds);
+  checkVisibilityTimeout(limits, seconds);
   return { receiptHandle, visibilityTimeoutMs: seconds * 1_000 };
 }
 
 /** Why `change` was refused; undefined when it took effect. */
 export function visibilityRefusal(
+  limits: SqsLimits,
   change: VisibilityChange,
   result: ReceiptResult,
 ): SqsError | undefined {
@@ -49,7 +49,7 @@ export function visibilityRefusal(
       return invalidParameter(
         "VisibilityTimeout",
         visibilityTimeoutMs / 1_000,
-        `Total VisibilityTimeout for the message is beyond the limit [${VISIBILITY_SECONDS_MAX} seconds]`,
+        `Total VisibilityTimeout for the message is beyond the limit [${limits.visibilitySeconds.most} seconds]`,
       );
     }
     if (error.code !== "RECEIPT_STALE") return sqsErrorOf(error);

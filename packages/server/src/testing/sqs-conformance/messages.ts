@@ -1,5 +1,6 @@
 /** Messages: sent, received, kept hidden, deleted, buried. */
 import assert from "node:assert/strict";
+import { SQS_LIMITS } from "../../api/sqs/limits.ts";
 import { attributes, type Behaviour, ok, receive, redriveTo, refused } from "./behaviour.ts";
 import { MOVING } from "./moving.ts";
 
@@ -210,9 +211,10 @@ const RECEIVING: readonly Behaviour[] = [
   {
     action: "ReceiveMessage",
     behaviour: "very many messages in flight",
-    service: "`OverLimit` past some 120,000",
-    ours: "no limit",
+    service: "`OverLimit` past some 120,000; a poll that waits gets an empty answer instead",
+    ours: "the same, at exactly 120,000; no limit with `limits: relaxed`",
     test: async (sqs) => {
+      assert.equal(SQS_LIMITS.aws.inFlightMax, 120_000);
       await sqs.createQueue("q");
       for (let at = 0; at < 100; at++) await sqs.sendMessage("q", "a");
       for (let at = 0; at < 10; at++) assert.equal((await receive(sqs, "q")).length, 10);

@@ -66,6 +66,14 @@ export const PROTOCOLS: readonly Behaviour[] = [
   },
   {
     action: "Every action",
+    behaviour: "the first use of a queue that nobody created",
+    service: "`AWS.SimpleQueueService.NonExistentQueue`",
+    ours: "the same; with `createQueuesOnUse`, GetQueueUrl, SendMessage, SendMessageBatch and ReceiveMessage create it",
+    test: async (sqs) =>
+      refused(sqs.sendMessage("q", "a"), "AWS.SimpleQueueService.NonExistentQueue"),
+  },
+  {
+    action: "Every action",
     behaviour: "an action that is none",
     service: "`InvalidAction`",
     test: async (sqs) =>
