@@ -1,10 +1,12 @@
 /** A right request of every method of the native API, as a JSON value: the schema makes the other forms of it. */
 import { type DescMessage, fromJson, type JsonObject, toBinary } from "@bufbuild/protobuf";
 import {
+  CancelMoveTaskRequestSchema,
   CreateQueueRequestSchema,
   DeleteQueueRequestSchema,
   DescribeQueueRequestSchema,
   ExtendRequestSchema,
+  ListMoveTasksRequestSchema,
   ListQueuesRequestSchema,
   METHOD,
   type Method,
@@ -13,6 +15,7 @@ import {
   ReleaseRequestSchema,
   SendRequestSchema,
   SetQueueAttributesRequestSchema,
+  StartMoveTaskRequestSchema,
   StatusRequestSchema,
   TombstoneRequestSchema,
 } from "@kqueuey/contract";
@@ -71,6 +74,18 @@ function queueSamples(queue: string): readonly RpcSample[] {
     sample("setQueueAttributes", SetQueueAttributesRequestSchema, { queue, ...changes }),
     sample("deleteQueue", DeleteQueueRequestSchema, { queue: "unknown", requestId }),
     sample("purgeQueue", PurgeQueueRequestSchema, { queue, requestId }),
+    sample("startMoveTask", StartMoveTaskRequestSchema, {
+      queue,
+      destination: "dead",
+      messagesPerSecond: 5,
+      requestId,
+    }),
+    sample("listMoveTasks", ListMoveTasksRequestSchema, { queue }),
+    sample("cancelMoveTask", CancelMoveTaskRequestSchema, {
+      queue,
+      taskId: "dc16c0b4-c0a2-4a51-8ba4-4a1b4dc9a4b3",
+      requestId,
+    }),
     sample("clusterStatus", StatusRequestSchema, {}),
   ];
 }

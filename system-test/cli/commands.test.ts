@@ -49,6 +49,12 @@ test("queues: create, list, show, set, purge, delete", async () => {
   expect(JSON.parse((await run(["queue", "show", "orders", "--json"])).stdout)).toMatchObject({
     delayed: 1,
   });
+  await run(["queue", "create", "late"]);
+  const started = await run(["queue", "redrive", "orders", "--to", "late", "--rate", "1"]);
+  expect(started.stdout).toMatch(/^started task [0-9a-f-]{36}\n$/);
+  const [task] = JSON.parse((await run(["queue", "redrive", "orders", "--list", "--json"])).stdout);
+  expect(task).toMatchObject({ destination: "late", messagesPerSecond: 1, moved: 0, toMove: 0 });
+  expect((await run(["queue", "redrive", "nowhere"])).code).toBe(3);
   expect((await run(["queue", "purge", "orders"])).code).toBe(0);
   expect((await run(["queue", "delete", "orders"])).code).toBe(0);
   expect((await run(["queue", "show", "orders"])).code).toBe(3);

@@ -229,6 +229,39 @@ describe("queues", () => {
     expect(out).toContain("created               2023-11-14T22:13:20.000Z\n");
   });
 
+  it("are redriven; tasks are listed and cancelled", async () => {
+    const t = setUp();
+    expect((await t.run("queue", "redrive", "dead")).out).toBe("started task task-1\n");
+    const some = await t.run("queue", "redrive", "dead", "--to", "q", "--rate", "9", "--json");
+    expect(JSON.parse(some.out)).toEqual({ queue: "dead", taskId: "task-1" });
+    expect((await t.run("queue", "redrive", "dead", "--list")).out).toBe("no tasks\n");
+    t.cluster.moveTasks.push({
+      taskId: "task-1",
+      status: "failed",
+      failure: "no-source",
+      destination: undefined,
+      messagesPerSecond: 9,
+      moved: 1_000,
+      toMove: 2_000,
+      startedAtMs: 1_700_000_000_000,
+    });
+    const { out } = await t.run("queue", "redrive", "dead", "--list");
+    expect(out).toMatch(/task-1 +failed: no-source +back +9 +1,000 +2,000 +2023-11-14T22:13:20/);
+    expect((await t.run("queue", "redrive", "dead", "--cancel", "task-1")).out).toBe(
+      "cancelled task task-1, 7 messages were moved\n",
+    );
+    expect(t.cluster.calls.filter(([name]) => name !== "listMoveTasks")).toEqual([
+      ["startMoveTask", "dead", undefined, undefined],
+      ["startMoveTask", "dead", "q", 9],
+      ["cancelMoveTask", "dead", "task-1"],
+    ]);
+    for (const rate of ["0", "100001", "x"]) {
+      expect(await t.run("queue", "redrive", "dead", "--rate", rate)).toMatchObject({ code: 2 });
+    }
+    const both = await t.run("queue", "redrive", "dead", "--list", "--cancel", "x");
+    expect(both).toMatchObject({ code: 2 });
+  });
+
   it("are changed, purged and deleted", async () => {
     const t = setUp();
     expect((await t.run("queue", "set", "q", "--delay", "5s")).out).toBe("changed queue q\n");

@@ -11,6 +11,7 @@ import { addQueueCreate } from "./commands/queue-create.ts";
 import { addQueueDelete } from "./commands/queue-delete.ts";
 import { addQueueList } from "./commands/queue-list.ts";
 import { addQueuePurge } from "./commands/queue-purge.ts";
+import { addQueueRedrive } from "./commands/queue-redrive.ts";
 import { addQueueSet } from "./commands/queue-set.ts";
 import { addQueueShow } from "./commands/queue-show.ts";
 import { addRelease } from "./commands/release.ts";
@@ -84,7 +85,9 @@ async function buildProgram(args: readonly string[], context: CliContext): Promi
     if (isCalled) await add(program, context);
     else program.command(name).summary(summary);
   }
-  const queue = program.command("queue").summary("create, list, show, set, delete, purge queues");
+  const queue = program
+    .command("queue")
+    .summary("create, list, show, set, delete, purge, redrive queues");
   for (const add of [
     addQueueCreate,
     addQueueList,
@@ -92,6 +95,7 @@ async function buildProgram(args: readonly string[], context: CliContext): Promi
     addQueueSet,
     addQueueDelete,
     addQueuePurge,
+    addQueueRedrive,
   ]) {
     add(queue, context);
   }

@@ -8,6 +8,8 @@ import {
 } from "@bufbuild/protobuf";
 import {
   type QueueAttributes as AttributesMessage,
+  CancelMoveTaskRequestSchema,
+  CancelMoveTaskResponseSchema,
   CreateQueueRequestSchema,
   CreateQueueResponseSchema,
   DeleteQueueRequestSchema,
@@ -15,16 +17,21 @@ import {
   DescribeQueueRequestSchema,
   DescribeQueueResponseSchema,
   KQueueyError,
+  ListMoveTasksRequestSchema,
+  ListMoveTasksResponseSchema,
   ListQueuesRequestSchema,
   ListQueuesResponseSchema,
   METHOD,
   type MethodName,
+  type MoveTask as MoveTaskMessage,
   PurgeQueueRequestSchema,
   PurgeQueueResponseSchema,
   QUEUE_ATTRIBUTE_DEFAULTS,
   QueueAttributesSchema,
   SetQueueAttributesRequestSchema,
   SetQueueAttributesResponseSchema,
+  StartMoveTaskRequestSchema,
+  StartMoveTaskResponseSchema,
   StatusRequestSchema,
   StatusResponseSchema,
 } from "@kqueuey/contract";
@@ -35,11 +42,14 @@ import type {
   ClusterStatus,
   CreateQueueOptions,
   ListQueuesOptions,
+  MoveTask,
+  MoveTaskStatus,
   NewQueueAttributes,
   QueueAttributeChanges,
   QueueAttributes,
   QueueDescription,
   QueuePage,
+  StartMoveTaskOptions,
 } from "./types.ts";
 
 interface Exchange<Q extends DescMessage, A extends DescMessage> {
@@ -172,6 +182,61 @@ export class Admin {
     );
   }
 
+  async startMoveTask(queue: string, options: StartMoveTaskOptions): Promise<{ taskId: string }> {
+    const { destination, messagesPerSecond } = options;
+    const request = create(StartMoveTaskRequestSchema, {
+      queue,
+      ...(destination === undefined ? {} : { destination }),
+      ...(messagesPerSecond === undefined ? {} : { messagesPerSecond }),
+      requestId: this.#ids.next(),
+    });
+    const { taskId } = await this.#exchange(
+      {
+        method: "startMoveTask",
+        queue,
+        mutates: true,
+        request: [StartMoveTaskRequestSchema, request],
+        response: StartMoveTaskResponseSchema,
+      },
+      options,
+    );
+    return { taskId };
+  }
+
+  async listMoveTasks(queue: string, options: CallOptions): Promise<readonly MoveTask[]> {
+    const { tasks } = await this.#exchange(
+      {
+        method: "listMoveTasks",
+        queue,
+        mutates: false,
+        request: [ListMoveTasksRequestSchema, create(ListMoveTasksRequestSchema, { queue })],
+        response: ListMoveTasksResponseSchema,
+      },
+      options,
+    );
+    return tasks.map(moveTaskOf);
+  }
+
+  async cancelMoveTask(
+    queue: string,
+    taskId: string,
+    options: CallOptions,
+  ): Promise<{ moved: number }> {
+    const requestId = this.#ids.next();
+    const request = create(CancelMoveTaskRequestSchema, { queue, taskId, requestId });
+    const { moved } = await this.#exchange(
+      {
+        method: "cancelMoveTask",
+        queue,
+        mutates: true,
+        request: [CancelMoveTaskRequestSchema, request],
+        response: CancelMoveTaskResponseSchema,
+      },
+      options,
+    );
+    return { moved: Number(moved) };
+  }
+
   async clusterStatus(options: CallOptions): Promise<ClusterStatus> {
     const answer = await this.#exchange(
       {
@@ -216,6 +281,28 @@ export class Admin {
       options,
     );
   }
+}
+
+const MOVE_TASK_STATUSES: readonly MoveTaskStatus[] = [
+  "running",
+  "completed",
+  "cancelled",
+  "failed",
+];
+
+function moveTaskOf(message: MoveTaskMessage): MoveTask {
+  const { taskId, failure, destination, messagesPerSecond } = message;
+  return {
+    taskId,
+    // A word of a later version is at least not this one's "running".
+    status: MOVE_TASK_STATUSES.find((status) => status === message.status) ?? "failed",
+    failure: failure === "" ? undefined : failure,
+    destination,
+    messagesPerSecond,
+    moved: Number(message.moved),
+    toMove: Number(message.toMove),
+    startedAtMs: Number(message.startedAtMs),
+  };
 }
 
 function attributesMessage(attributes: NewQueueAttributes): AttributesMessage {

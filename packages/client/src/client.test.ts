@@ -148,6 +148,24 @@ test("administration", async () => {
   });
   expect(await client.listQueues({ prefix: "or" })).toMatchObject({ queues: ["orders"] });
   await client.queue("orders").send({ body: "x", delayMs: 0 });
+  const { taskId } = await client.startMoveTask("orders", {
+    destination: "q",
+    messagesPerSecond: 5,
+  });
+  expect(await client.listMoveTasks("orders")).toEqual([
+    {
+      taskId,
+      status: "running",
+      failure: undefined,
+      destination: "q",
+      messagesPerSecond: 5,
+      moved: 0,
+      toMove: 1,
+      startedAtMs: expect.any(Number),
+    },
+  ]);
+  expect(await client.cancelMoveTask("orders", taskId)).toEqual({ moved: 0 });
+  expect(await codeOf(client.cancelMoveTask("orders", taskId))).toBe("TASK_NOT_FOUND");
   await client.purgeQueue("orders");
   expect(await client.describeQueue("orders")).toMatchObject({ available: 0 });
   await client.deleteQueue("orders");

@@ -15,10 +15,12 @@ import type {
   ClusterStatus,
   CreateQueueOptions,
   ListQueuesOptions,
+  MoveTask,
   Queue,
   QueueAttributeChanges,
   QueueDescription,
   QueuePage,
+  StartMoveTaskOptions,
 } from "./types.ts";
 import { webSocketTransport } from "./websocket-transport.ts";
 
@@ -111,6 +113,25 @@ class ClusterClient implements Client {
 
   async purgeQueue(name: string, options: CallOptions = {}): Promise<void> {
     await this.#admin.purgeQueue(checkName(name), options);
+  }
+
+  async startMoveTask(
+    name: string,
+    options: StartMoveTaskOptions = {},
+  ): Promise<{ readonly taskId: string }> {
+    return this.#admin.startMoveTask(checkName(name), options);
+  }
+
+  async listMoveTasks(name: string, options: CallOptions = {}): Promise<readonly MoveTask[]> {
+    return this.#admin.listMoveTasks(checkName(name), options);
+  }
+
+  async cancelMoveTask(
+    name: string,
+    taskId: string,
+    options: CallOptions = {},
+  ): Promise<{ readonly moved: number }> {
+    return this.#admin.cancelMoveTask(checkName(name), taskId, options);
   }
 
   clusterStatus(options: CallOptions = {}): Promise<ClusterStatus> {

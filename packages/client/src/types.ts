@@ -328,6 +328,32 @@ export interface NodeStatus {
   readonly healthy: boolean;
 }
 
+/** Where the messages of a queue go, and how fast. */
+export interface StartMoveTaskOptions extends CallOptions {
+  /** Absent: each message goes back to the queue that it came from as a dead letter. */
+  readonly destination?: string;
+  /** Absent: as fast as tasks usually are. */
+  readonly messagesPerSecond?: number;
+}
+
+/** A task that moves the messages of a queue. */
+export interface MoveTask {
+  /** A UUID. */
+  readonly taskId: string;
+  readonly status: MoveTaskStatus;
+  /** "no-source" (a message came from no queue), "queue-gone", "too-long" (36 hours); undefined: it did not fail. */
+  readonly failure: string | undefined;
+  /** Undefined: each message goes back to where it came from; or the queue is gone. */
+  readonly destination: string | undefined;
+  readonly messagesPerSecond: number | undefined;
+  readonly moved: number;
+  /** Messages that could be received when it began. */
+  readonly toMove: number;
+  readonly startedAtMs: number;
+}
+
+export type MoveTaskStatus = "running" | "completed" | "cancelled" | "failed";
+
 export interface ClusterStatus {
   readonly clusterId: string;
   /** Node id of the leader, or undefined while there is none. */
@@ -353,6 +379,16 @@ export interface Client extends AsyncDisposable {
   deleteQueue(name: string, options?: CallOptions): Promise<void>;
   /** Deletes every message that is in the queue now. */
   purgeQueue(name: string, options?: CallOptions): Promise<void>;
+  /** Begins to move the messages that are in the queue now, in the background. TASK_RUNNING while another task does. */
+  startMoveTask(name: string, options?: StartMoveTaskOptions): Promise<{ readonly taskId: string }>;
+  /** The ten newest, newest first. */
+  listMoveTasks(name: string, options?: CallOptions): Promise<readonly MoveTask[]>;
+  /** Ends a running task; what it moved stays moved. */
+  cancelMoveTask(
+    name: string,
+    taskId: string,
+    options?: CallOptions,
+  ): Promise<{ readonly moved: number }>;
   clusterStatus(options?: CallOptions): Promise<ClusterStatus>;
   /** Stops the workers, sends what waits to be sent, closes the connections. Other calls fail with CANCELLED. */
   close(): Promise<void>;

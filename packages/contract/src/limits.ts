@@ -28,6 +28,8 @@ export interface Limits {
   readonly attributesPerMessage: Range;
   readonly queueNameBytes: Range;
   readonly listLimit: Range;
+  /** Of a move task. */
+  readonly moveMessagesPerSecond: Range;
   /** Messages of one queue that may be leased at a time. */
   readonly inFlightPerQueue: Range;
 }
@@ -47,6 +49,7 @@ export const RELAXED_LIMITS: Limits = {
   attributesPerMessage: { min: 0, max: 10 },
   queueNameBytes: { min: 1, max: 80 },
   listLimit: { min: 1, max: 1_000 },
+  moveMessagesPerSecond: { min: 1, max: 100_000 },
   inFlightPerQueue: { min: 0, max: 4_294_967_295 },
 };
 
@@ -57,6 +60,7 @@ export const STRICT_LIMITS: Limits = {
   batchBytes: { min: 1, max: 1_048_576 },
   receiveMessages: { min: 1, max: 10 },
   inFlightPerQueue: { min: 0, max: 120_000 },
+  moveMessagesPerSecond: { min: 1, max: 500 },
 };
 
 /** Attributes that a queue has unless its creator says otherwise. */

@@ -62,6 +62,9 @@ export const METHOD: {
   readonly setQueueAttributes: 19;
   readonly deleteQueue: 20;
   readonly purgeQueue: 21;
+  readonly startMoveTask: 22;
+  readonly listMoveTasks: 23;
+  readonly cancelMoveTask: 24;
   readonly clusterStatus: 32;
 } = {
   send: 1,
@@ -75,6 +78,9 @@ export const METHOD: {
   setQueueAttributes: 19,
   deleteQueue: 20,
   purgeQueue: 21,
+  startMoveTask: 22,
+  listMoveTasks: 23,
+  cancelMoveTask: 24,
   clusterStatus: 32,
 };
 

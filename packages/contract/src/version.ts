@@ -4,7 +4,7 @@
  */
 
 /** The version that this code speaks. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** The oldest version that this code still understands. */
 export const PROTOCOL_VERSION_MIN = 1;
@@ -23,5 +23,10 @@ export const PROTOCOL_HISTORY: readonly ProtocolVersion[] = [
     version: 1,
     schemas: "8e480905ae627c89",
     summary: "Queues, messages, cluster status, the stream.",
+  },
+  {
+    version: 2,
+    schemas: "ba3462dbf0f493d8",
+    summary: "Move tasks.",
   },
 ];

@@ -3,6 +3,7 @@ import type {
   Client,
   ClusterStatus,
   Message,
+  MoveTask,
   NewMessage,
   Queue,
   QueueDescription,
@@ -22,6 +23,7 @@ export class FakeCluster {
   readonly outcomes: Map<string, ReceiptOutcome> = new Map();
   /** Bodies that a batch refuses. */
   readonly refusedBodies: Set<string> = new Set();
+  moveTasks: MoveTask[] = [];
   status: ClusterStatus = { clusterId: "dev", leader: undefined, term: 0, nodes: [] };
   /** Every call fails with it while it is set. */
   failure: KQueueyError | undefined;
@@ -187,6 +189,19 @@ export function fakeClient(cluster: FakeCluster): Client {
     },
     async purgeQueue(name) {
       cluster.call("purgeQueue", name);
+    },
+    async startMoveTask(name, options = {}) {
+      const { destination, messagesPerSecond } = options;
+      cluster.call("startMoveTask", name, destination, messagesPerSecond);
+      return { taskId: "task-1" };
+    },
+    async listMoveTasks(name) {
+      cluster.call("listMoveTasks", name);
+      return cluster.moveTasks;
+    },
+    async cancelMoveTask(name, taskId) {
+      cluster.call("cancelMoveTask", name, taskId);
+      return { moved: 7 };
     },
     async clusterStatus() {
       cluster.call("clusterStatus");

@@ -25,10 +25,22 @@ interface Remembered {
   readonly answer: unknown;
 }
 
+/** A task of this cluster, which moves nothing. */
+export interface TestMove {
+  readonly queue: string;
+  readonly taskId: string;
+  status: "running" | "cancelled";
+  readonly destination: string | undefined;
+  readonly messagesPerSecond: number | undefined;
+  readonly toMove: number;
+  readonly startedAtMs: number;
+}
+
 /** Queues of one cluster. */
 export class TestBroker {
   readonly #timers: Timers;
   readonly #queues = new Map<string, TestQueue>();
+  readonly #moves: TestMove[] = [];
   readonly #polls = new Set<Poll>();
   readonly #remembered = new Map<string, Remembered>();
   #cancelWake: () => void = nothing;
@@ -68,6 +80,26 @@ export class TestBroker {
     }
     if (JSON.stringify(known.attributes) === JSON.stringify(full)) return false;
     throw new KQueueyError("QUEUE_EXISTS", `the queue ${name} exists with other attributes`);
+  }
+
+  /** Remembers a task that moves nothing. */
+  startMove(task: Omit<TestMove, "taskId" | "status">): string {
+    const taskId = `task-${this.#moves.length + 1}`;
+    this.#moves.unshift({ ...task, taskId, status: "running" });
+    return taskId;
+  }
+
+  /** Newest first. */
+  movesOf(name: string): readonly TestMove[] {
+    return this.#moves.filter((task) => task.queue === this.queue(name).name);
+  }
+
+  cancelMove(name: string, taskId: string): void {
+    const task = this.movesOf(name).find((each) => each.taskId === taskId);
+    if (task?.status !== "running") {
+      throw new KQueueyError("TASK_NOT_FOUND", `no task ${taskId} moves the messages of ${name}`);
+    }
+    task.status = "cancelled";
   }
 
   delete(name: string): void {

@@ -9,6 +9,8 @@ import {
 } from "@bufbuild/protobuf";
 import {
   type QueueAttributes as AttributesMessage,
+  CancelMoveTaskRequestSchema,
+  CancelMoveTaskResponseSchema,
   CreateQueueRequestSchema,
   CreateQueueResponseSchema,
   DeleteQueueRequestSchema,
@@ -27,21 +29,26 @@ import {
   type HotNewMessage,
   type HotReceiptResult,
   KQueueyError,
+  ListMoveTasksRequestSchema,
+  ListMoveTasksResponseSchema,
   ListQueuesRequestSchema,
   ListQueuesResponseSchema,
   type MethodName,
+  type MoveTaskSchema,
   type PackedBodies,
   PurgeQueueRequestSchema,
   PurgeQueueResponseSchema,
   SetQueueAttributesRequestSchema,
   SetQueueAttributesResponseSchema,
+  StartMoveTaskRequestSchema,
+  StartMoveTaskResponseSchema,
   StatusRequestSchema,
   StatusResponseSchema,
   type WireWriter,
 } from "@kqueuey/contract";
 import type { Timers } from "../transport.ts";
 import type { ClusterStatus, NewQueueAttributes } from "../types.ts";
-import type { TestBroker } from "./test-broker.ts";
+import type { TestBroker, TestMove } from "./test-broker.ts";
 import type { TestQueue } from "./test-queue.ts";
 
 /** What serving needs. */
@@ -79,6 +86,10 @@ export function serve(method: MethodName, frame: Frame, parts: ServeParts, answe
     case "deleteQueue":
     case "purgeQueue":
       return serveAdmin(method, frame, parts, answer);
+    case "startMoveTask":
+    case "listMoveTasks":
+    case "cancelMoveTask":
+      return serveMoves(method, frame, parts, answer);
   }
 }
 
@@ -171,7 +182,7 @@ function serveReceipts(
 function serveAdmin(
   method: Exclude<
     MethodName,
-    "send" | "receive" | "tombstone" | "extend" | "release" | "clusterStatus"
+    "send" | "receive" | "tombstone" | "extend" | "release" | "clusterStatus" | MoveMethod
   >,
   frame: Frame,
   parts: ServeParts,
@@ -230,6 +241,56 @@ function serveAdmin(
       });
     }
   }
+}
+
+type MoveMethod = "startMoveTask" | "listMoveTasks" | "cancelMoveTask";
+
+/** Tasks of this broker are remembered and move nothing. */
+function serveMoves(
+  method: MoveMethod,
+  frame: Frame,
+  { broker, timers }: ServeParts,
+  answer: Answer,
+): Served {
+  switch (method) {
+    case "startMoveTask": {
+      const request = read(StartMoveTaskRequestSchema, frame);
+      return at(request, () => {
+        const { queue, destination, messagesPerSecond, requestId } = request;
+        const { available: toMove } = broker.queue(queue).counts(timers.nowMs());
+        const where = { queue, destination, messagesPerSecond };
+        const begun = { ...where, toMove, startedAtMs: timers.nowMs() };
+        const taskId = broker.once(`move ${queue}`, requestId, () => broker.startMove(begun));
+        write(answer, StartMoveTaskResponseSchema, { taskId });
+      });
+    }
+    case "listMoveTasks": {
+      const { queue } = read(ListMoveTasksRequestSchema, frame);
+      return at({ queue, requestId: "" }, () => {
+        const tasks = broker.movesOf(queue).map(moveTaskMessage);
+        write(answer, ListMoveTasksResponseSchema, { tasks });
+      });
+    }
+    case "cancelMoveTask": {
+      const request = read(CancelMoveTaskRequestSchema, frame);
+      return at(request, () => {
+        broker.cancelMove(request.queue, request.taskId);
+        write(answer, CancelMoveTaskResponseSchema, { moved: 0n });
+      });
+    }
+  }
+}
+
+function moveTaskMessage(task: TestMove): MessageInitShape<typeof MoveTaskSchema> {
+  const { taskId, status, destination, messagesPerSecond } = task;
+  return {
+    taskId,
+    status,
+    ...(destination === undefined ? {} : { destination }),
+    ...(messagesPerSecond === undefined ? {} : { messagesPerSecond }),
+    toMove: BigInt(task.toMove),
+    startedAtMs: BigInt(Math.floor(task.startedAtMs)),
+  };
 }
 
 function serveDescribe(frame: Frame, { broker, timers }: ServeParts, answer: Answer): Served {

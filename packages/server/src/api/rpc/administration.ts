@@ -4,28 +4,42 @@
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type {
+  CancelMoveTaskRequest,
+  CancelMoveTaskResponseSchema,
   CreateQueueRequest,
   CreateQueueResponseSchema,
   DeleteQueueRequest,
   DeleteQueueResponseSchema,
   DescribeQueueRequest,
   DescribeQueueResponseSchema,
+  ListMoveTasksRequest,
+  ListMoveTasksResponseSchema,
   ListQueuesRequest,
   ListQueuesResponseSchema,
   PurgeQueueRequest,
   PurgeQueueResponseSchema,
   SetQueueAttributesRequest,
   SetQueueAttributesResponseSchema,
+  StartMoveTaskRequest,
+  StartMoveTaskResponseSchema,
   StatusRequest,
   StatusResponseSchema,
 } from "@kqueuey/contract";
 import type { Broker } from "../../broker.ts";
 import type { Caller } from "./calls.ts";
-import { contextFor, createQueue, describeQueue, listQueues, setQueueAttributes } from "./calls.ts";
+import {
+  contextFor,
+  createQueue,
+  describeQueue,
+  listQueues,
+  setQueueAttributes,
+  startMoveTask,
+} from "./calls.ts";
 import {
   fromCreateQueueRequest,
   fromSetQueueAttributesRequest,
   toDescribeQueueResponse,
+  toMoveTask,
   toStatusResponse,
 } from "./translate.ts";
 
@@ -55,6 +69,18 @@ export interface Administration {
     caller: Caller,
     request: PurgeQueueRequest,
   ): Promise<MessageInitShape<typeof PurgeQueueResponseSchema>>;
+  startMoveTask(
+    caller: Caller,
+    request: StartMoveTaskRequest,
+  ): Promise<MessageInitShape<typeof StartMoveTaskResponseSchema>>;
+  listMoveTasks(
+    caller: Caller,
+    request: ListMoveTasksRequest,
+  ): Promise<MessageInitShape<typeof ListMoveTasksResponseSchema>>;
+  cancelMoveTask(
+    caller: Caller,
+    request: CancelMoveTaskRequest,
+  ): Promise<MessageInitShape<typeof CancelMoveTaskResponseSchema>>;
   clusterStatus(
     caller: Caller,
     request: StatusRequest,
@@ -87,6 +113,18 @@ export function createAdministration(broker: Broker): Administration {
       const { queue, requestId } = request;
       await broker.purgeQueue(contextFor(caller, queue, requestId), queue);
       return {};
+    },
+    async startMoveTask(caller, request) {
+      return startMoveTask(broker, caller, request);
+    },
+    async listMoveTasks(caller, { queue }) {
+      const tasks = await broker.listMoveTasks(contextFor(caller, queue, ""), queue);
+      return { tasks: tasks.map(toMoveTask) };
+    },
+    async cancelMoveTask(caller, { queue, taskId, requestId }) {
+      const context = contextFor(caller, queue, requestId);
+      const { moved } = await broker.cancelMoveTask(context, queue, taskId);
+      return { moved: BigInt(moved) };
     },
     async clusterStatus(caller) {
       const { principal, signal } = caller;

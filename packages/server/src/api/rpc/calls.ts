@@ -334,6 +334,32 @@ export async function setQueueAttributes(
   });
 }
 
+/** Begins to move a queue's messages. */
+export function startMoveTask(
+  broker: Broker,
+  caller: Caller,
+  request: {
+    readonly queue: string;
+    readonly destination?: string | undefined;
+    readonly messagesPerSecond?: number | undefined;
+    readonly requestId: string;
+  },
+): Promise<{ readonly taskId: string }> {
+  const { queue, destination, messagesPerSecond } = request;
+  const context = contextFor(caller, queue, request.requestId);
+  if (destination !== undefined) checkQueueName(destination);
+  if (destination === queue) {
+    throw new KQueueyError("INVALID_ARGUMENT", "destination is the queue itself: name another one");
+  }
+  if (messagesPerSecond !== undefined) {
+    checkRange("messages_per_second", messagesPerSecond, LIMITS.moveMessagesPerSecond);
+  }
+  return broker.startMoveTask(context, queue, {
+    ...(destination === undefined ? {} : { destination }),
+    ...(messagesPerSecond === undefined ? {} : { messagesPerSecond }),
+  });
+}
+
 /** Describes a queue. */
 export function describeQueue(
   broker: Broker,

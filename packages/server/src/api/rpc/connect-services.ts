@@ -60,7 +60,10 @@ type AdministrativeMethod =
   | "listQueues"
   | "setQueueAttributes"
   | "deleteQueue"
-  | "purgeQueue";
+  | "purgeQueue"
+  | "startMoveTask"
+  | "listMoveTasks"
+  | "cancelMoveTask";
 type QueueMethods = ServiceImpl<typeof QueueService>;
 
 function administrativeMethods(
@@ -80,6 +83,12 @@ function administrativeMethods(
       run(context, (caller) => administration.deleteQueue(caller, request)),
     purgeQueue: (request, context) =>
       run(context, (caller) => administration.purgeQueue(caller, request)),
+    startMoveTask: (request, context) =>
+      run(context, (caller) => administration.startMoveTask(caller, request)),
+    listMoveTasks: (request, context) =>
+      run(context, (caller) => administration.listMoveTasks(caller, request)),
+    cancelMoveTask: (request, context) =>
+      run(context, (caller) => administration.cancelMoveTask(caller, request)),
   };
 }
 

@@ -336,6 +336,17 @@ describe("the native API with its clients", () => {
       attributes: { visibilityTimeoutMs: 60_000, retentionMs: 345_600_000 },
     });
     await queues.setQueueAttributes({ queue: "q", attributes: { delayMs: 7 } });
+    await queues.createQueue({ queue: "other" });
+    const started = { queue: "q", destination: "other", messagesPerSecond: 1 };
+    const { taskId } = await queues.startMoveTask(started);
+    expect(await queues.listMoveTasks({ queue: "q" })).toMatchObject({
+      tasks: [{ taskId, status: "running", destination: "other", messagesPerSecond: 1, moved: 0n }],
+    });
+    expect(await queues.cancelMoveTask({ queue: "q", taskId })).toMatchObject({ moved: 0n });
+    for (const wrong of [{ destination: "q" }, { messagesPerSecond: 0 }, { destination: "a b" }]) {
+      await expect(queues.startMoveTask({ queue: "q", ...wrong })).rejects.toThrow();
+    }
+    await queues.deleteQueue({ queue: "other" });
     await queues.purgeQueue({ queue: "q" });
     expect(await queues.describeQueue({ queue: "q" })).toMatchObject({
       delayed: 0,

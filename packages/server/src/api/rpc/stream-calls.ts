@@ -7,6 +7,8 @@ import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/prot
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Frame, MethodName, WireWriter } from "@kqueuey/contract";
 import {
+  CancelMoveTaskRequestSchema,
+  CancelMoveTaskResponseSchema,
   CreateQueueRequestSchema,
   CreateQueueResponseSchema,
   DeleteQueueRequestSchema,
@@ -24,12 +26,16 @@ import {
   encodeReceiveResponse,
   encodeSendResponse,
   KQueueyError,
+  ListMoveTasksRequestSchema,
+  ListMoveTasksResponseSchema,
   ListQueuesRequestSchema,
   ListQueuesResponseSchema,
   PurgeQueueRequestSchema,
   PurgeQueueResponseSchema,
   SetQueueAttributesRequestSchema,
   SetQueueAttributesResponseSchema,
+  StartMoveTaskRequestSchema,
+  StartMoveTaskResponseSchema,
   StatusRequestSchema,
   StatusResponseSchema,
 } from "@kqueuey/contract";
@@ -154,6 +160,21 @@ function administrativeCalls(
       PurgeQueueRequestSchema,
       PurgeQueueResponseSchema,
       administration.purgeQueue,
+    ),
+    startMoveTask: schemaCall(
+      StartMoveTaskRequestSchema,
+      StartMoveTaskResponseSchema,
+      administration.startMoveTask,
+    ),
+    listMoveTasks: schemaCall(
+      ListMoveTasksRequestSchema,
+      ListMoveTasksResponseSchema,
+      administration.listMoveTasks,
+    ),
+    cancelMoveTask: schemaCall(
+      CancelMoveTaskRequestSchema,
+      CancelMoveTaskResponseSchema,
+      administration.cancelMoveTask,
     ),
     clusterStatus: schemaCall(
       StatusRequestSchema,

@@ -17,6 +17,7 @@ import type {
   HotSendRequest,
   HotTombstoneRequest,
   MessageAttributeSchema,
+  MoveTaskSchema,
   NewMessage as NewMessageMessage,
   QueueAttributesSchema,
   ReceiptResultSchema,
@@ -31,6 +32,7 @@ import type {
 import { checkReceiptParts, errorToDetail, KQueueyError, packedOf } from "@kqueuey/contract";
 import type {
   ClusterStatus,
+  MoveTask,
   QueueAttributeChanges,
   QueueAttributes,
   QueueDescription,
@@ -247,6 +249,21 @@ export function toDescribeQueueResponse(
     delayed,
     createdAtMs: BigInt(description.createdAtMs),
     modifiedAtMs: BigInt(description.modifiedAtMs),
+  };
+}
+
+/** A move task. */
+export function toMoveTask(task: MoveTask): MessageInitShape<typeof MoveTaskSchema> {
+  const { taskId, status, failure = "", destination, messagesPerSecond } = task;
+  return {
+    taskId,
+    status,
+    failure,
+    ...(destination === undefined ? {} : { destination }),
+    ...(messagesPerSecond === undefined ? {} : { messagesPerSecond }),
+    moved: BigInt(task.moved),
+    toMove: BigInt(task.toMove),
+    startedAtMs: BigInt(task.startedAtMs),
   };
 }
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file kqueuey/v1/queue.proto.
  */
 export const file_kqueuey_v1_queue: GenFile = /*@__PURE__*/
-  fileDesc("ChZrcXVldWV5L3YxL3F1ZXVlLnByb3RvEgprcXVldWV5LnYxIjUKCkRlYWRMZXR0ZXISDQoFcXVldWUYASABKAkSGAoQbWF4aW11bV9yZWNlaXZlcxgCIAEoDSLRAgoPUXVldWVBdHRyaWJ1dGVzEiIKFXZpc2liaWxpdHlfdGltZW91dF9tcxgBIAEoDUgAiAEBEhUKCGRlbGF5X21zGAIgASgNSAGIAQESGQoMcmV0ZW50aW9uX21zGAMgASgNSAKIAQESIgoVbWF4aW11bV9tZXNzYWdlX2J5dGVzGAQgASgNSAOIAQESHAoPcmVjZWl2ZV93YWl0X21zGAUgASgNSASIAQESMAoLZGVhZF9sZXR0ZXIYBiABKAsyFi5rcXVldWV5LnYxLkRlYWRMZXR0ZXJIBYgBAUIYChZfdmlzaWJpbGl0eV90aW1lb3V0X21zQgsKCV9kZWxheV9tc0IPCg1fcmV0ZW50aW9uX21zQhgKFl9tYXhpbXVtX21lc3NhZ2VfYnl0ZXNCEgoQX3JlY2VpdmVfd2FpdF9tc0IOCgxfZGVhZF9sZXR0ZXIizQEKEkNyZWF0ZVF1ZXVlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIvCgphdHRyaWJ1dGVzGAIgASgLMhsua3F1ZXVleS52MS5RdWV1ZUF0dHJpYnV0ZXMSNgoEdGFncxgDIAMoCzIoLmtxdWV1ZXkudjEuQ3JlYXRlUXVldWVSZXF1ZXN0LlRhZ3NFbnRyeRISCgpyZXF1ZXN0X2lkGA8gASgJGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIiYKE0NyZWF0ZVF1ZXVlUmVzcG9uc2USDwoHY3JlYXRlZBgBIAEoCCIlChREZXNjcmliZVF1ZXVlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCSKlAgoVRGVzY3JpYmVRdWV1ZVJlc3BvbnNlEg0KBXF1ZXVlGAEgASgJEi8KCmF0dHJpYnV0ZXMYAiABKAsyGy5rcXVldWV5LnYxLlF1ZXVlQXR0cmlidXRlcxI5CgR0YWdzGAMgAygLMisua3F1ZXVleS52MS5EZXNjcmliZVF1ZXVlUmVzcG9uc2UuVGFnc0VudHJ5EhEKCWF2YWlsYWJsZRgEIAEoDRIRCglpbl9mbGlnaHQYBSABKA0SDwoHZGVsYXllZBgGIAEoDRIVCg1jcmVhdGVkX2F0X21zGAcgASgEEhYKDm1vZGlmaWVkX2F0X21zGAggASgEGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkEKEUxpc3RRdWV1ZXNSZXF1ZXN0Eg4KBnByZWZpeBgBIAEoCRINCgVhZnRlchgCIAEoCRINCgVsaW1pdBgDIAEoDSJMChJMaXN0UXVldWVzUmVzcG9uc2USDgoGcXVldWVzGAEgAygJEhcKCm5leHRfYWZ0ZXIYAiABKAlIAIgBAUINCgtfbmV4dF9hZnRlciKLAQoZU2V0UXVldWVBdHRyaWJ1dGVzUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIvCgphdHRyaWJ1dGVzGAIgASgLMhsua3F1ZXVleS52MS5RdWV1ZUF0dHJpYnV0ZXMSGgoScmVtb3ZlX2RlYWRfbGV0dGVyGAMgASgIEhIKCnJlcXVlc3RfaWQYDyABKAkiHAoaU2V0UXVldWVBdHRyaWJ1dGVzUmVzcG9uc2UiNwoSRGVsZXRlUXVldWVSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEhIKCnJlcXVlc3RfaWQYDyABKAkiFQoTRGVsZXRlUXVldWVSZXNwb25zZSI2ChFQdXJnZVF1ZXVlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRISCgpyZXF1ZXN0X2lkGA8gASgJIhQKElB1cmdlUXVldWVSZXNwb25zZSJXChBNZXNzYWdlQXR0cmlidXRlEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRIOCgR0ZXh0GAMgASgJSAASDgoEZGF0YRgEIAEoDEgAQgcKBXZhbHVlIrYBCgpOZXdNZXNzYWdlEg4KBHRleHQYASABKAlIABIOCgRkYXRhGAIgASgMSAASFQoIZGVsYXlfbXMYAyABKA1IAYgBARIwCgphdHRyaWJ1dGVzGAQgAygLMhwua3F1ZXVleS52MS5NZXNzYWdlQXR0cmlidXRlEhkKDHRyYWNlX2hlYWRlchgFIAEoCUgCiAEBQgYKBGJvZHlCCwoJX2RlbGF5X21zQg8KDV90cmFjZV9oZWFkZXIimAEKC1NlbmRSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEigKCG1lc3NhZ2VzGAIgAygLMhYua3F1ZXVleS52MS5OZXdNZXNzYWdlEhYKDm9taXRfc3VjY2Vzc2VzGAMgASgIEg4KBmJvZGllcxgEIAEoDBIUCgxib2R5X2xlbmd0aHMYBSADKA0SEgoKcmVxdWVzdF9pZBgPIAEoCSKRAQoMU2VuZFJlc3BvbnNlEicKB3Jlc3VsdHMYASADKAsyFi5rcXVldWV5LnYxLlNlbmRSZXN1bHQSGwoOZmlyc3Rfc2VxdWVuY2UYAiABKARIAIgBARIYCgttZXNzYWdlX2lkcxgDIAEoDEgBiAEBQhEKD19maXJzdF9zZXF1ZW5jZUIOCgxfbWVzc2FnZV9pZHMingEKClNlbmRSZXN1bHQSDQoFaW5kZXgYASABKA0SFwoKbWVzc2FnZV9pZBgCIAEoCUgAiAEBEhUKCHNlcXVlbmNlGAMgASgESAGIAQESKwoFZXJyb3IYBCABKAsyFy5rcXVldWV5LnYxLkVycm9yRGV0YWlsSAKIAQFCDQoLX21lc3NhZ2VfaWRCCwoJX3NlcXVlbmNlQggKBl9lcnJvciL3AQoOUmVjZWl2ZVJlcXVlc3QSDQoFcXVldWUYASABKAkSFAoMbWF4X21lc3NhZ2VzGAIgASgNEiIKFXZpc2liaWxpdHlfdGltZW91dF9tcxgDIAEoDUgAiAEBEhQKB3dhaXRfbXMYBCABKA1IAYgBARIWCgltYXhfYnl0ZXMYBSABKA1IAogBARIWCg5ib2RpZXNfYXNfZGF0YRgGIAEoCBIOCgZwYWNrZWQYByABKAgSEgoKcmVxdWVzdF9pZBgPIAEoCUIYChZfdmlzaWJpbGl0eV90aW1lb3V0X21zQgoKCF93YWl0X21zQgwKCl9tYXhfYnl0ZXMifAoPUmVjZWl2ZVJlc3BvbnNlEi0KCG1lc3NhZ2VzGAEgAygLMhsua3F1ZXVleS52MS5SZWNlaXZlZE1lc3NhZ2USLwoGcGFja2VkGAIgASgLMhoua3F1ZXVleS52MS5QYWNrZWRNZXNzYWdlc0gAiAEBQgkKB19wYWNrZWQi0wIKDlBhY2tlZE1lc3NhZ2VzEg4KBmJvZGllcxgBIAEoDBIUCgxib2R5X2xlbmd0aHMYAiADKA0SEwoLbWVzc2FnZV9pZHMYAyABKAwSFAoMcmVjZWlwdF9oZWFkGAQgASgMEhUKDXJlY2VpcHRfcGFydHMYBSABKAwSFAoMcmVjZWlwdF90YWlsGAYgASgMEhUKDWZlbmNpbmdfdG9rZW4YByABKAQSDgoGc2VuZGVyGAggASgJEhIKCnNlbnRfYXRfbXMYCSABKAQSFQoNc2VudF9hZnRlcl9tcxgKIAMoDRIcChRmaXJzdF9yZWNlaXZlZF9hdF9tcxgLIAEoBBIfChdmaXJzdF9yZWNlaXZlZF9hZnRlcl9tcxgMIAMoDRIWCg5yZWNlaXZlX2NvdW50cxgNIAMoDRIaChJsZWFzZV9yZW1haW5pbmdfbXMYDiABKA0ihwMKD1JlY2VpdmVkTWVzc2FnZRISCgptZXNzYWdlX2lkGAEgASgJEhYKDnJlY2VpcHRfaGFuZGxlGAIgASgJEg4KBHRleHQYAyABKAlIABIOCgRkYXRhGAQgASgMSAASMAoKYXR0cmlidXRlcxgFIAMoCzIcLmtxdWV1ZXkudjEuTWVzc2FnZUF0dHJpYnV0ZRIZCgx0cmFjZV9oZWFkZXIYBiABKAlIAYgBARIOCgZzZW5kZXIYByABKAkSEgoKc2VudF9hdF9tcxgIIAEoBBIcChRmaXJzdF9yZWNlaXZlZF9hdF9tcxgJIAEoBBIVCg1yZWNlaXZlX2NvdW50GAogASgNEhUKDWZlbmNpbmdfdG9rZW4YCyABKAQSGgoSbGVhc2VfcmVtYWluaW5nX21zGAwgASgNEh8KEmRlYWRfbGV0dGVyX3NvdXJjZRgNIAEoCUgCiAEBQgYKBGJvZHlCDwoNX3RyYWNlX2hlYWRlckIVChNfZGVhZF9sZXR0ZXJfc291cmNlIowBChBUb21ic3RvbmVSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEhcKD3JlY2VpcHRfaGFuZGxlcxgCIAMoCRIWCg5vbWl0X3N1Y2Nlc3NlcxgDIAEoCBIkCgRydW5zGAQgAygLMhYua3F1ZXVleS52MS5SZWNlaXB0UnVuEhIKCnJlcXVlc3RfaWQYDyABKAkiNwoKUmVjZWlwdFJ1bhIMCgRoZWFkGAEgASgMEg0KBXBhcnRzGAIgASgMEgwKBHRhaWwYAyABKAwiPwoRVG9tYnN0b25lUmVzcG9uc2USKgoHcmVzdWx0cxgBIAMoCzIZLmtxdWV1ZXkudjEuUmVjZWlwdFJlc3VsdCJmCg1SZWNlaXB0UmVzdWx0Eg0KBWluZGV4GAEgASgNEg8KB291dGNvbWUYAiABKAkSKwoFZXJyb3IYAyABKAsyFy5rcXVldWV5LnYxLkVycm9yRGV0YWlsSACIAQFCCAoGX2Vycm9yImMKC0V4dGVuZEVudHJ5EhYKDnJlY2VpcHRfaGFuZGxlGAEgASgJEiIKFXZpc2liaWxpdHlfdGltZW91dF9tcxgCIAEoDUgAiAEBQhgKFl92aXNpYmlsaXR5X3RpbWVvdXRfbXMidAoNRXh0ZW5kUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIoCgdlbnRyaWVzGAIgAygLMhcua3F1ZXVleS52MS5FeHRlbmRFbnRyeRIWCg5vbWl0X3N1Y2Nlc3NlcxgDIAEoCBISCgpyZXF1ZXN0X2lkGA8gASgJIjwKDkV4dGVuZFJlc3BvbnNlEioKB3Jlc3VsdHMYASADKAsyGS5rcXVldWV5LnYxLlJlY2VpcHRSZXN1bHQiOAoMUmVsZWFzZUVudHJ5EhYKDnJlY2VpcHRfaGFuZGxlGAEgASgJEhAKCGRlbGF5X21zGAIgASgNInYKDlJlbGVhc2VSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEikKB2VudHJpZXMYAiADKAsyGC5rcXVldWV5LnYxLlJlbGVhc2VFbnRyeRIWCg5vbWl0X3N1Y2Nlc3NlcxgDIAEoCBISCgpyZXF1ZXN0X2lkGA8gASgJIj0KD1JlbGVhc2VSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkua3F1ZXVleS52MS5SZWNlaXB0UmVzdWx0MtEGCgxRdWV1ZVNlcnZpY2USTgoLQ3JlYXRlUXVldWUSHi5rcXVldWV5LnYxLkNyZWF0ZVF1ZXVlUmVxdWVzdBofLmtxdWV1ZXkudjEuQ3JlYXRlUXVldWVSZXNwb25zZRJUCg1EZXNjcmliZVF1ZXVlEiAua3F1ZXVleS52MS5EZXNjcmliZVF1ZXVlUmVxdWVzdBohLmtxdWV1ZXkudjEuRGVzY3JpYmVRdWV1ZVJlc3BvbnNlEksKCkxpc3RRdWV1ZXMSHS5rcXVldWV5LnYxLkxpc3RRdWV1ZXNSZXF1ZXN0Gh4ua3F1ZXVleS52MS5MaXN0UXVldWVzUmVzcG9uc2USYwoSU2V0UXVldWVBdHRyaWJ1dGVzEiUua3F1ZXVleS52MS5TZXRRdWV1ZUF0dHJpYnV0ZXNSZXF1ZXN0GiYua3F1ZXVleS52MS5TZXRRdWV1ZUF0dHJpYnV0ZXNSZXNwb25zZRJOCgtEZWxldGVRdWV1ZRIeLmtxdWV1ZXkudjEuRGVsZXRlUXVldWVSZXF1ZXN0Gh8ua3F1ZXVleS52MS5EZWxldGVRdWV1ZVJlc3BvbnNlEksKClB1cmdlUXVldWUSHS5rcXVldWV5LnYxLlB1cmdlUXVldWVSZXF1ZXN0Gh4ua3F1ZXVleS52MS5QdXJnZVF1ZXVlUmVzcG9uc2USOQoEU2VuZBIXLmtxdWV1ZXkudjEuU2VuZFJlcXVlc3QaGC5rcXVldWV5LnYxLlNlbmRSZXNwb25zZRJCCgdSZWNlaXZlEhoua3F1ZXVleS52MS5SZWNlaXZlUmVxdWVzdBobLmtxdWV1ZXkudjEuUmVjZWl2ZVJlc3BvbnNlEkgKCVRvbWJzdG9uZRIcLmtxdWV1ZXkudjEuVG9tYnN0b25lUmVxdWVzdBodLmtxdWV1ZXkudjEuVG9tYnN0b25lUmVzcG9uc2USPwoGRXh0ZW5kEhkua3F1ZXVleS52MS5FeHRlbmRSZXF1ZXN0Ghoua3F1ZXVleS52MS5FeHRlbmRSZXNwb25zZRJCCgdSZWxlYXNlEhoua3F1ZXVleS52MS5SZWxlYXNlUmVxdWVzdBobLmtxdWV1ZXkudjEuUmVsZWFzZVJlc3BvbnNlYgZwcm90bzM", [file_kqueuey_v1_error]);
+  fileDesc("ChZrcXVldWV5L3YxL3F1ZXVlLnByb3RvEgprcXVldWV5LnYxIjUKCkRlYWRMZXR0ZXISDQoFcXVldWUYASABKAkSGAoQbWF4aW11bV9yZWNlaXZlcxgCIAEoDSLRAgoPUXVldWVBdHRyaWJ1dGVzEiIKFXZpc2liaWxpdHlfdGltZW91dF9tcxgBIAEoDUgAiAEBEhUKCGRlbGF5X21zGAIgASgNSAGIAQESGQoMcmV0ZW50aW9uX21zGAMgASgNSAKIAQESIgoVbWF4aW11bV9tZXNzYWdlX2J5dGVzGAQgASgNSAOIAQESHAoPcmVjZWl2ZV93YWl0X21zGAUgASgNSASIAQESMAoLZGVhZF9sZXR0ZXIYBiABKAsyFi5rcXVldWV5LnYxLkRlYWRMZXR0ZXJIBYgBAUIYChZfdmlzaWJpbGl0eV90aW1lb3V0X21zQgsKCV9kZWxheV9tc0IPCg1fcmV0ZW50aW9uX21zQhgKFl9tYXhpbXVtX21lc3NhZ2VfYnl0ZXNCEgoQX3JlY2VpdmVfd2FpdF9tc0IOCgxfZGVhZF9sZXR0ZXIizQEKEkNyZWF0ZVF1ZXVlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIvCgphdHRyaWJ1dGVzGAIgASgLMhsua3F1ZXVleS52MS5RdWV1ZUF0dHJpYnV0ZXMSNgoEdGFncxgDIAMoCzIoLmtxdWV1ZXkudjEuQ3JlYXRlUXVldWVSZXF1ZXN0LlRhZ3NFbnRyeRISCgpyZXF1ZXN0X2lkGA8gASgJGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIiYKE0NyZWF0ZVF1ZXVlUmVzcG9uc2USDwoHY3JlYXRlZBgBIAEoCCIlChREZXNjcmliZVF1ZXVlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCSKlAgoVRGVzY3JpYmVRdWV1ZVJlc3BvbnNlEg0KBXF1ZXVlGAEgASgJEi8KCmF0dHJpYnV0ZXMYAiABKAsyGy5rcXVldWV5LnYxLlF1ZXVlQXR0cmlidXRlcxI5CgR0YWdzGAMgAygLMisua3F1ZXVleS52MS5EZXNjcmliZVF1ZXVlUmVzcG9uc2UuVGFnc0VudHJ5EhEKCWF2YWlsYWJsZRgEIAEoDRIRCglpbl9mbGlnaHQYBSABKA0SDwoHZGVsYXllZBgGIAEoDRIVCg1jcmVhdGVkX2F0X21zGAcgASgEEhYKDm1vZGlmaWVkX2F0X21zGAggASgEGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkEKEUxpc3RRdWV1ZXNSZXF1ZXN0Eg4KBnByZWZpeBgBIAEoCRINCgVhZnRlchgCIAEoCRINCgVsaW1pdBgDIAEoDSJMChJMaXN0UXVldWVzUmVzcG9uc2USDgoGcXVldWVzGAEgAygJEhcKCm5leHRfYWZ0ZXIYAiABKAlIAIgBAUINCgtfbmV4dF9hZnRlciKLAQoZU2V0UXVldWVBdHRyaWJ1dGVzUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIvCgphdHRyaWJ1dGVzGAIgASgLMhsua3F1ZXVleS52MS5RdWV1ZUF0dHJpYnV0ZXMSGgoScmVtb3ZlX2RlYWRfbGV0dGVyGAMgASgIEhIKCnJlcXVlc3RfaWQYDyABKAkiHAoaU2V0UXVldWVBdHRyaWJ1dGVzUmVzcG9uc2UiNwoSRGVsZXRlUXVldWVSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEhIKCnJlcXVlc3RfaWQYDyABKAkiFQoTRGVsZXRlUXVldWVSZXNwb25zZSI2ChFQdXJnZVF1ZXVlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRISCgpyZXF1ZXN0X2lkGA8gASgJIhQKElB1cmdlUXVldWVSZXNwb25zZSKdAQoUU3RhcnRNb3ZlVGFza1JlcXVlc3QSDQoFcXVldWUYASABKAkSGAoLZGVzdGluYXRpb24YAiABKAlIAIgBARIgChNtZXNzYWdlc19wZXJfc2Vjb25kGAMgASgNSAGIAQESEgoKcmVxdWVzdF9pZBgPIAEoCUIOCgxfZGVzdGluYXRpb25CFgoUX21lc3NhZ2VzX3Blcl9zZWNvbmQiKAoVU3RhcnRNb3ZlVGFza1Jlc3BvbnNlEg8KB3Rhc2tfaWQYASABKAkiJQoUTGlzdE1vdmVUYXNrc1JlcXVlc3QSDQoFcXVldWUYASABKAkiPAoVTGlzdE1vdmVUYXNrc1Jlc3BvbnNlEiMKBXRhc2tzGAEgAygLMhQua3F1ZXVleS52MS5Nb3ZlVGFzayLXAQoITW92ZVRhc2sSDwoHdGFza19pZBgBIAEoCRIOCgZzdGF0dXMYAiABKAkSDwoHZmFpbHVyZRgDIAEoCRIYCgtkZXN0aW5hdGlvbhgEIAEoCUgAiAEBEiAKE21lc3NhZ2VzX3Blcl9zZWNvbmQYBSABKA1IAYgBARINCgVtb3ZlZBgGIAEoBBIPCgd0b19tb3ZlGAcgASgEEhUKDXN0YXJ0ZWRfYXRfbXMYCCABKARCDgoMX2Rlc3RpbmF0aW9uQhYKFF9tZXNzYWdlc19wZXJfc2Vjb25kIksKFUNhbmNlbE1vdmVUYXNrUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIPCgd0YXNrX2lkGAIgASgJEhIKCnJlcXVlc3RfaWQYDyABKAkiJwoWQ2FuY2VsTW92ZVRhc2tSZXNwb25zZRINCgVtb3ZlZBgBIAEoBCJXChBNZXNzYWdlQXR0cmlidXRlEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRIOCgR0ZXh0GAMgASgJSAASDgoEZGF0YRgEIAEoDEgAQgcKBXZhbHVlIrYBCgpOZXdNZXNzYWdlEg4KBHRleHQYASABKAlIABIOCgRkYXRhGAIgASgMSAASFQoIZGVsYXlfbXMYAyABKA1IAYgBARIwCgphdHRyaWJ1dGVzGAQgAygLMhwua3F1ZXVleS52MS5NZXNzYWdlQXR0cmlidXRlEhkKDHRyYWNlX2hlYWRlchgFIAEoCUgCiAEBQgYKBGJvZHlCCwoJX2RlbGF5X21zQg8KDV90cmFjZV9oZWFkZXIimAEKC1NlbmRSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEigKCG1lc3NhZ2VzGAIgAygLMhYua3F1ZXVleS52MS5OZXdNZXNzYWdlEhYKDm9taXRfc3VjY2Vzc2VzGAMgASgIEg4KBmJvZGllcxgEIAEoDBIUCgxib2R5X2xlbmd0aHMYBSADKA0SEgoKcmVxdWVzdF9pZBgPIAEoCSKRAQoMU2VuZFJlc3BvbnNlEicKB3Jlc3VsdHMYASADKAsyFi5rcXVldWV5LnYxLlNlbmRSZXN1bHQSGwoOZmlyc3Rfc2VxdWVuY2UYAiABKARIAIgBARIYCgttZXNzYWdlX2lkcxgDIAEoDEgBiAEBQhEKD19maXJzdF9zZXF1ZW5jZUIOCgxfbWVzc2FnZV9pZHMingEKClNlbmRSZXN1bHQSDQoFaW5kZXgYASABKA0SFwoKbWVzc2FnZV9pZBgCIAEoCUgAiAEBEhUKCHNlcXVlbmNlGAMgASgESAGIAQESKwoFZXJyb3IYBCABKAsyFy5rcXVldWV5LnYxLkVycm9yRGV0YWlsSAKIAQFCDQoLX21lc3NhZ2VfaWRCCwoJX3NlcXVlbmNlQggKBl9lcnJvciL3AQoOUmVjZWl2ZVJlcXVlc3QSDQoFcXVldWUYASABKAkSFAoMbWF4X21lc3NhZ2VzGAIgASgNEiIKFXZpc2liaWxpdHlfdGltZW91dF9tcxgDIAEoDUgAiAEBEhQKB3dhaXRfbXMYBCABKA1IAYgBARIWCgltYXhfYnl0ZXMYBSABKA1IAogBARIWCg5ib2RpZXNfYXNfZGF0YRgGIAEoCBIOCgZwYWNrZWQYByABKAgSEgoKcmVxdWVzdF9pZBgPIAEoCUIYChZfdmlzaWJpbGl0eV90aW1lb3V0X21zQgoKCF93YWl0X21zQgwKCl9tYXhfYnl0ZXMifAoPUmVjZWl2ZVJlc3BvbnNlEi0KCG1lc3NhZ2VzGAEgAygLMhsua3F1ZXVleS52MS5SZWNlaXZlZE1lc3NhZ2USLwoGcGFja2VkGAIgASgLMhoua3F1ZXVleS52MS5QYWNrZWRNZXNzYWdlc0gAiAEBQgkKB19wYWNrZWQi0wIKDlBhY2tlZE1lc3NhZ2VzEg4KBmJvZGllcxgBIAEoDBIUCgxib2R5X2xlbmd0aHMYAiADKA0SEwoLbWVzc2FnZV9pZHMYAyABKAwSFAoMcmVjZWlwdF9oZWFkGAQgASgMEhUKDXJlY2VpcHRfcGFydHMYBSABKAwSFAoMcmVjZWlwdF90YWlsGAYgASgMEhUKDWZlbmNpbmdfdG9rZW4YByABKAQSDgoGc2VuZGVyGAggASgJEhIKCnNlbnRfYXRfbXMYCSABKAQSFQoNc2VudF9hZnRlcl9tcxgKIAMoDRIcChRmaXJzdF9yZWNlaXZlZF9hdF9tcxgLIAEoBBIfChdmaXJzdF9yZWNlaXZlZF9hZnRlcl9tcxgMIAMoDRIWCg5yZWNlaXZlX2NvdW50cxgNIAMoDRIaChJsZWFzZV9yZW1haW5pbmdfbXMYDiABKA0ihwMKD1JlY2VpdmVkTWVzc2FnZRISCgptZXNzYWdlX2lkGAEgASgJEhYKDnJlY2VpcHRfaGFuZGxlGAIgASgJEg4KBHRleHQYAyABKAlIABIOCgRkYXRhGAQgASgMSAASMAoKYXR0cmlidXRlcxgFIAMoCzIcLmtxdWV1ZXkudjEuTWVzc2FnZUF0dHJpYnV0ZRIZCgx0cmFjZV9oZWFkZXIYBiABKAlIAYgBARIOCgZzZW5kZXIYByABKAkSEgoKc2VudF9hdF9tcxgIIAEoBBIcChRmaXJzdF9yZWNlaXZlZF9hdF9tcxgJIAEoBBIVCg1yZWNlaXZlX2NvdW50GAogASgNEhUKDWZlbmNpbmdfdG9rZW4YCyABKAQSGgoSbGVhc2VfcmVtYWluaW5nX21zGAwgASgNEh8KEmRlYWRfbGV0dGVyX3NvdXJjZRgNIAEoCUgCiAEBQgYKBGJvZHlCDwoNX3RyYWNlX2hlYWRlckIVChNfZGVhZF9sZXR0ZXJfc291cmNlIowBChBUb21ic3RvbmVSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEhcKD3JlY2VpcHRfaGFuZGxlcxgCIAMoCRIWCg5vbWl0X3N1Y2Nlc3NlcxgDIAEoCBIkCgRydW5zGAQgAygLMhYua3F1ZXVleS52MS5SZWNlaXB0UnVuEhIKCnJlcXVlc3RfaWQYDyABKAkiNwoKUmVjZWlwdFJ1bhIMCgRoZWFkGAEgASgMEg0KBXBhcnRzGAIgASgMEgwKBHRhaWwYAyABKAwiPwoRVG9tYnN0b25lUmVzcG9uc2USKgoHcmVzdWx0cxgBIAMoCzIZLmtxdWV1ZXkudjEuUmVjZWlwdFJlc3VsdCJmCg1SZWNlaXB0UmVzdWx0Eg0KBWluZGV4GAEgASgNEg8KB291dGNvbWUYAiABKAkSKwoFZXJyb3IYAyABKAsyFy5rcXVldWV5LnYxLkVycm9yRGV0YWlsSACIAQFCCAoGX2Vycm9yImMKC0V4dGVuZEVudHJ5EhYKDnJlY2VpcHRfaGFuZGxlGAEgASgJEiIKFXZpc2liaWxpdHlfdGltZW91dF9tcxgCIAEoDUgAiAEBQhgKFl92aXNpYmlsaXR5X3RpbWVvdXRfbXMidAoNRXh0ZW5kUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIoCgdlbnRyaWVzGAIgAygLMhcua3F1ZXVleS52MS5FeHRlbmRFbnRyeRIWCg5vbWl0X3N1Y2Nlc3NlcxgDIAEoCBISCgpyZXF1ZXN0X2lkGA8gASgJIjwKDkV4dGVuZFJlc3BvbnNlEioKB3Jlc3VsdHMYASADKAsyGS5rcXVldWV5LnYxLlJlY2VpcHRSZXN1bHQiOAoMUmVsZWFzZUVudHJ5EhYKDnJlY2VpcHRfaGFuZGxlGAEgASgJEhAKCGRlbGF5X21zGAIgASgNInYKDlJlbGVhc2VSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEikKB2VudHJpZXMYAiADKAsyGC5rcXVldWV5LnYxLlJlbGVhc2VFbnRyeRIWCg5vbWl0X3N1Y2Nlc3NlcxgDIAEoCBISCgpyZXF1ZXN0X2lkGA8gASgJIj0KD1JlbGVhc2VSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkua3F1ZXVleS52MS5SZWNlaXB0UmVzdWx0MtYICgxRdWV1ZVNlcnZpY2USTgoLQ3JlYXRlUXVldWUSHi5rcXVldWV5LnYxLkNyZWF0ZVF1ZXVlUmVxdWVzdBofLmtxdWV1ZXkudjEuQ3JlYXRlUXVldWVSZXNwb25zZRJUCg1EZXNjcmliZVF1ZXVlEiAua3F1ZXVleS52MS5EZXNjcmliZVF1ZXVlUmVxdWVzdBohLmtxdWV1ZXkudjEuRGVzY3JpYmVRdWV1ZVJlc3BvbnNlEksKCkxpc3RRdWV1ZXMSHS5rcXVldWV5LnYxLkxpc3RRdWV1ZXNSZXF1ZXN0Gh4ua3F1ZXVleS52MS5MaXN0UXVldWVzUmVzcG9uc2USYwoSU2V0UXVldWVBdHRyaWJ1dGVzEiUua3F1ZXVleS52MS5TZXRRdWV1ZUF0dHJpYnV0ZXNSZXF1ZXN0GiYua3F1ZXVleS52MS5TZXRRdWV1ZUF0dHJpYnV0ZXNSZXNwb25zZRJOCgtEZWxldGVRdWV1ZRIeLmtxdWV1ZXkudjEuRGVsZXRlUXVldWVSZXF1ZXN0Gh8ua3F1ZXVleS52MS5EZWxldGVRdWV1ZVJlc3BvbnNlEksKClB1cmdlUXVldWUSHS5rcXVldWV5LnYxLlB1cmdlUXVldWVSZXF1ZXN0Gh4ua3F1ZXVleS52MS5QdXJnZVF1ZXVlUmVzcG9uc2USVAoNU3RhcnRNb3ZlVGFzaxIgLmtxdWV1ZXkudjEuU3RhcnRNb3ZlVGFza1JlcXVlc3QaIS5rcXVldWV5LnYxLlN0YXJ0TW92ZVRhc2tSZXNwb25zZRJUCg1MaXN0TW92ZVRhc2tzEiAua3F1ZXVleS52MS5MaXN0TW92ZVRhc2tzUmVxdWVzdBohLmtxdWV1ZXkudjEuTGlzdE1vdmVUYXNrc1Jlc3BvbnNlElcKDkNhbmNlbE1vdmVUYXNrEiEua3F1ZXVleS52MS5DYW5jZWxNb3ZlVGFza1JlcXVlc3QaIi5rcXVldWV5LnYxLkNhbmNlbE1vdmVUYXNrUmVzcG9uc2USOQoEU2VuZBIXLmtxdWV1ZXkudjEuU2VuZFJlcXVlc3QaGC5rcXVldWV5LnYxLlNlbmRSZXNwb25zZRJCCgdSZWNlaXZlEhoua3F1ZXVleS52MS5SZWNlaXZlUmVxdWVzdBobLmtxdWV1ZXkudjEuUmVjZWl2ZVJlc3BvbnNlEkgKCVRvbWJzdG9uZRIcLmtxdWV1ZXkudjEuVG9tYnN0b25lUmVxdWVzdBodLmtxdWV1ZXkudjEuVG9tYnN0b25lUmVzcG9uc2USPwoGRXh0ZW5kEhkua3F1ZXVleS52MS5FeHRlbmRSZXF1ZXN0Ghoua3F1ZXVleS52MS5FeHRlbmRSZXNwb25zZRJCCgdSZWxlYXNlEhoua3F1ZXVleS52MS5SZWxlYXNlUmVxdWVzdBobLmtxdWV1ZXkudjEuUmVsZWFzZVJlc3BvbnNlYgZwcm90bzM", [file_kqueuey_v1_error]);
 
 /**
  * Where a message goes that was received `maximum_receives` times without a tombstone.
@@ -403,6 +403,203 @@ export const PurgeQueueResponseSchema: GenMessage<PurgeQueueResponse> = /*@__PUR
   messageDesc(file_kqueuey_v1_queue, 13);
 
 /**
+ * @generated from message kqueuey.v1.StartMoveTaskRequest
+ */
+export type StartMoveTaskRequest = Message<"kqueuey.v1.StartMoveTaskRequest"> & {
+  /**
+   * The queue whose messages are to be moved.
+   *
+   * @generated from field: string queue = 1;
+   */
+  queue: string;
+
+  /**
+   * Absent: each message goes back to the queue that it came from.
+   *
+   * @generated from field: optional string destination = 2;
+   */
+  destination?: string | undefined;
+
+  /**
+   * 1 to 100,000; absent: as fast as tasks usually are, 10,000.
+   *
+   * @generated from field: optional uint32 messages_per_second = 3;
+   */
+  messagesPerSecond?: number | undefined;
+
+  /**
+   * @generated from field: string request_id = 15;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message kqueuey.v1.StartMoveTaskRequest.
+ * Use `create(StartMoveTaskRequestSchema)` to create a new message.
+ */
+export const StartMoveTaskRequestSchema: GenMessage<StartMoveTaskRequest> = /*@__PURE__*/
+  messageDesc(file_kqueuey_v1_queue, 14);
+
+/**
+ * @generated from message kqueuey.v1.StartMoveTaskResponse
+ */
+export type StartMoveTaskResponse = Message<"kqueuey.v1.StartMoveTaskResponse"> & {
+  /**
+   * A UUID.
+   *
+   * @generated from field: string task_id = 1;
+   */
+  taskId: string;
+};
+
+/**
+ * Describes the message kqueuey.v1.StartMoveTaskResponse.
+ * Use `create(StartMoveTaskResponseSchema)` to create a new message.
+ */
+export const StartMoveTaskResponseSchema: GenMessage<StartMoveTaskResponse> = /*@__PURE__*/
+  messageDesc(file_kqueuey_v1_queue, 15);
+
+/**
+ * @generated from message kqueuey.v1.ListMoveTasksRequest
+ */
+export type ListMoveTasksRequest = Message<"kqueuey.v1.ListMoveTasksRequest"> & {
+  /**
+   * @generated from field: string queue = 1;
+   */
+  queue: string;
+};
+
+/**
+ * Describes the message kqueuey.v1.ListMoveTasksRequest.
+ * Use `create(ListMoveTasksRequestSchema)` to create a new message.
+ */
+export const ListMoveTasksRequestSchema: GenMessage<ListMoveTasksRequest> = /*@__PURE__*/
+  messageDesc(file_kqueuey_v1_queue, 16);
+
+/**
+ * @generated from message kqueuey.v1.ListMoveTasksResponse
+ */
+export type ListMoveTasksResponse = Message<"kqueuey.v1.ListMoveTasksResponse"> & {
+  /**
+   * @generated from field: repeated kqueuey.v1.MoveTask tasks = 1;
+   */
+  tasks: MoveTask[];
+};
+
+/**
+ * Describes the message kqueuey.v1.ListMoveTasksResponse.
+ * Use `create(ListMoveTasksResponseSchema)` to create a new message.
+ */
+export const ListMoveTasksResponseSchema: GenMessage<ListMoveTasksResponse> = /*@__PURE__*/
+  messageDesc(file_kqueuey_v1_queue, 17);
+
+/**
+ * @generated from message kqueuey.v1.MoveTask
+ */
+export type MoveTask = Message<"kqueuey.v1.MoveTask"> & {
+  /**
+   * @generated from field: string task_id = 1;
+   */
+  taskId: string;
+
+  /**
+   * `running`, `completed`, `cancelled` or `failed`.
+   *
+   * @generated from field: string status = 2;
+   */
+  status: string;
+
+  /**
+   * Why it failed: `no-source` (a message came from no queue), `queue-gone`, `too-long` (36 hours); else empty.
+   *
+   * @generated from field: string failure = 3;
+   */
+  failure: string;
+
+  /**
+   * Absent: each message goes back to where it came from; or the queue is gone.
+   *
+   * @generated from field: optional string destination = 4;
+   */
+  destination?: string | undefined;
+
+  /**
+   * @generated from field: optional uint32 messages_per_second = 5;
+   */
+  messagesPerSecond?: number | undefined;
+
+  /**
+   * @generated from field: uint64 moved = 6;
+   */
+  moved: bigint;
+
+  /**
+   * Messages that could be received when it began.
+   *
+   * @generated from field: uint64 to_move = 7;
+   */
+  toMove: bigint;
+
+  /**
+   * Wall clock.
+   *
+   * @generated from field: uint64 started_at_ms = 8;
+   */
+  startedAtMs: bigint;
+};
+
+/**
+ * Describes the message kqueuey.v1.MoveTask.
+ * Use `create(MoveTaskSchema)` to create a new message.
+ */
+export const MoveTaskSchema: GenMessage<MoveTask> = /*@__PURE__*/
+  messageDesc(file_kqueuey_v1_queue, 18);
+
+/**
+ * @generated from message kqueuey.v1.CancelMoveTaskRequest
+ */
+export type CancelMoveTaskRequest = Message<"kqueuey.v1.CancelMoveTaskRequest"> & {
+  /**
+   * @generated from field: string queue = 1;
+   */
+  queue: string;
+
+  /**
+   * @generated from field: string task_id = 2;
+   */
+  taskId: string;
+
+  /**
+   * @generated from field: string request_id = 15;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message kqueuey.v1.CancelMoveTaskRequest.
+ * Use `create(CancelMoveTaskRequestSchema)` to create a new message.
+ */
+export const CancelMoveTaskRequestSchema: GenMessage<CancelMoveTaskRequest> = /*@__PURE__*/
+  messageDesc(file_kqueuey_v1_queue, 19);
+
+/**
+ * @generated from message kqueuey.v1.CancelMoveTaskResponse
+ */
+export type CancelMoveTaskResponse = Message<"kqueuey.v1.CancelMoveTaskResponse"> & {
+  /**
+   * @generated from field: uint64 moved = 1;
+   */
+  moved: bigint;
+};
+
+/**
+ * Describes the message kqueuey.v1.CancelMoveTaskResponse.
+ * Use `create(CancelMoveTaskResponseSchema)` to create a new message.
+ */
+export const CancelMoveTaskResponseSchema: GenMessage<CancelMoveTaskResponse> = /*@__PURE__*/
+  messageDesc(file_kqueuey_v1_queue, 20);
+
+/**
  * A message attribute, as Amazon SQS has them.
  *
  * @generated from message kqueuey.v1.MessageAttribute
@@ -447,7 +644,7 @@ export type MessageAttribute = Message<"kqueuey.v1.MessageAttribute"> & {
  * Use `create(MessageAttributeSchema)` to create a new message.
  */
 export const MessageAttributeSchema: GenMessage<MessageAttribute> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 14);
+  messageDesc(file_kqueuey_v1_queue, 21);
 
 /**
  * @generated from message kqueuey.v1.NewMessage
@@ -499,7 +696,7 @@ export type NewMessage = Message<"kqueuey.v1.NewMessage"> & {
  * Use `create(NewMessageSchema)` to create a new message.
  */
 export const NewMessageSchema: GenMessage<NewMessage> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 15);
+  messageDesc(file_kqueuey_v1_queue, 22);
 
 /**
  * @generated from message kqueuey.v1.SendRequest
@@ -546,7 +743,7 @@ export type SendRequest = Message<"kqueuey.v1.SendRequest"> & {
  * Use `create(SendRequestSchema)` to create a new message.
  */
 export const SendRequestSchema: GenMessage<SendRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 16);
+  messageDesc(file_kqueuey_v1_queue, 23);
 
 /**
  * @generated from message kqueuey.v1.SendResponse
@@ -578,7 +775,7 @@ export type SendResponse = Message<"kqueuey.v1.SendResponse"> & {
  * Use `create(SendResponseSchema)` to create a new message.
  */
 export const SendResponseSchema: GenMessage<SendResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 17);
+  messageDesc(file_kqueuey_v1_queue, 24);
 
 /**
  * @generated from message kqueuey.v1.SendResult
@@ -618,7 +815,7 @@ export type SendResult = Message<"kqueuey.v1.SendResult"> & {
  * Use `create(SendResultSchema)` to create a new message.
  */
 export const SendResultSchema: GenMessage<SendResult> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 18);
+  messageDesc(file_kqueuey_v1_queue, 25);
 
 /**
  * @generated from message kqueuey.v1.ReceiveRequest
@@ -682,7 +879,7 @@ export type ReceiveRequest = Message<"kqueuey.v1.ReceiveRequest"> & {
  * Use `create(ReceiveRequestSchema)` to create a new message.
  */
 export const ReceiveRequestSchema: GenMessage<ReceiveRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 19);
+  messageDesc(file_kqueuey_v1_queue, 26);
 
 /**
  * @generated from message kqueuey.v1.ReceiveResponse
@@ -706,7 +903,7 @@ export type ReceiveResponse = Message<"kqueuey.v1.ReceiveResponse"> & {
  * Use `create(ReceiveResponseSchema)` to create a new message.
  */
 export const ReceiveResponseSchema: GenMessage<ReceiveResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 20);
+  messageDesc(file_kqueuey_v1_queue, 27);
 
 /**
  * Deliveries of one grant as columns: value i of a column is of message i. It costs a fraction of the same in messages.
@@ -805,7 +1002,7 @@ export type PackedMessages = Message<"kqueuey.v1.PackedMessages"> & {
  * Use `create(PackedMessagesSchema)` to create a new message.
  */
 export const PackedMessagesSchema: GenMessage<PackedMessages> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 21);
+  messageDesc(file_kqueuey_v1_queue, 28);
 
 /**
  * @generated from message kqueuey.v1.ReceivedMessage
@@ -907,7 +1104,7 @@ export type ReceivedMessage = Message<"kqueuey.v1.ReceivedMessage"> & {
  * Use `create(ReceivedMessageSchema)` to create a new message.
  */
 export const ReceivedMessageSchema: GenMessage<ReceivedMessage> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 22);
+  messageDesc(file_kqueuey_v1_queue, 29);
 
 /**
  * @generated from message kqueuey.v1.TombstoneRequest
@@ -948,7 +1145,7 @@ export type TombstoneRequest = Message<"kqueuey.v1.TombstoneRequest"> & {
  * Use `create(TombstoneRequestSchema)` to create a new message.
  */
 export const TombstoneRequestSchema: GenMessage<TombstoneRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 23);
+  messageDesc(file_kqueuey_v1_queue, 30);
 
 /**
  * Some receipt handles of one packed answer.
@@ -983,7 +1180,7 @@ export type ReceiptRun = Message<"kqueuey.v1.ReceiptRun"> & {
  * Use `create(ReceiptRunSchema)` to create a new message.
  */
 export const ReceiptRunSchema: GenMessage<ReceiptRun> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 24);
+  messageDesc(file_kqueuey_v1_queue, 31);
 
 /**
  * @generated from message kqueuey.v1.TombstoneResponse
@@ -1002,7 +1199,7 @@ export type TombstoneResponse = Message<"kqueuey.v1.TombstoneResponse"> & {
  * Use `create(TombstoneResponseSchema)` to create a new message.
  */
 export const TombstoneResponseSchema: GenMessage<TombstoneResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 25);
+  messageDesc(file_kqueuey_v1_queue, 32);
 
 /**
  * What became of one receipt handle.
@@ -1036,7 +1233,7 @@ export type ReceiptResult = Message<"kqueuey.v1.ReceiptResult"> & {
  * Use `create(ReceiptResultSchema)` to create a new message.
  */
 export const ReceiptResultSchema: GenMessage<ReceiptResult> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 26);
+  messageDesc(file_kqueuey_v1_queue, 33);
 
 /**
  * @generated from message kqueuey.v1.ExtendEntry
@@ -1060,7 +1257,7 @@ export type ExtendEntry = Message<"kqueuey.v1.ExtendEntry"> & {
  * Use `create(ExtendEntrySchema)` to create a new message.
  */
 export const ExtendEntrySchema: GenMessage<ExtendEntry> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 27);
+  messageDesc(file_kqueuey_v1_queue, 34);
 
 /**
  * @generated from message kqueuey.v1.ExtendRequest
@@ -1094,7 +1291,7 @@ export type ExtendRequest = Message<"kqueuey.v1.ExtendRequest"> & {
  * Use `create(ExtendRequestSchema)` to create a new message.
  */
 export const ExtendRequestSchema: GenMessage<ExtendRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 28);
+  messageDesc(file_kqueuey_v1_queue, 35);
 
 /**
  * @generated from message kqueuey.v1.ExtendResponse
@@ -1111,7 +1308,7 @@ export type ExtendResponse = Message<"kqueuey.v1.ExtendResponse"> & {
  * Use `create(ExtendResponseSchema)` to create a new message.
  */
 export const ExtendResponseSchema: GenMessage<ExtendResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 29);
+  messageDesc(file_kqueuey_v1_queue, 36);
 
 /**
  * @generated from message kqueuey.v1.ReleaseEntry
@@ -1135,7 +1332,7 @@ export type ReleaseEntry = Message<"kqueuey.v1.ReleaseEntry"> & {
  * Use `create(ReleaseEntrySchema)` to create a new message.
  */
 export const ReleaseEntrySchema: GenMessage<ReleaseEntry> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 30);
+  messageDesc(file_kqueuey_v1_queue, 37);
 
 /**
  * @generated from message kqueuey.v1.ReleaseRequest
@@ -1169,7 +1366,7 @@ export type ReleaseRequest = Message<"kqueuey.v1.ReleaseRequest"> & {
  * Use `create(ReleaseRequestSchema)` to create a new message.
  */
 export const ReleaseRequestSchema: GenMessage<ReleaseRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 31);
+  messageDesc(file_kqueuey_v1_queue, 38);
 
 /**
  * @generated from message kqueuey.v1.ReleaseResponse
@@ -1186,7 +1383,7 @@ export type ReleaseResponse = Message<"kqueuey.v1.ReleaseResponse"> & {
  * Use `create(ReleaseResponseSchema)` to create a new message.
  */
 export const ReleaseResponseSchema: GenMessage<ReleaseResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 32);
+  messageDesc(file_kqueuey_v1_queue, 39);
 
 /**
  * Queues and their messages.
@@ -1264,6 +1461,37 @@ export const QueueService: GenService<{
     methodKind: "unary";
     input: typeof PurgeQueueRequestSchema;
     output: typeof PurgeQueueResponseSchema;
+  },
+  /**
+   * Begins to move the messages that are in a queue now, in the background: back to the queues that they came from as
+   * dead letters, or all to one. Errors: QUEUE_NOT_FOUND, INVALID_ARGUMENT, TASK_RUNNING, LIMIT_REACHED.
+   *
+   * @generated from rpc kqueuey.v1.QueueService.StartMoveTask
+   */
+  startMoveTask: {
+    methodKind: "unary";
+    input: typeof StartMoveTaskRequestSchema;
+    output: typeof StartMoveTaskResponseSchema;
+  },
+  /**
+   * The ten newest move tasks of a queue, newest first. Errors: QUEUE_NOT_FOUND.
+   *
+   * @generated from rpc kqueuey.v1.QueueService.ListMoveTasks
+   */
+  listMoveTasks: {
+    methodKind: "unary";
+    input: typeof ListMoveTasksRequestSchema;
+    output: typeof ListMoveTasksResponseSchema;
+  },
+  /**
+   * Ends a running move task; what it moved stays moved. Errors: QUEUE_NOT_FOUND, INVALID_ARGUMENT, TASK_NOT_FOUND.
+   *
+   * @generated from rpc kqueuey.v1.QueueService.CancelMoveTask
+   */
+  cancelMoveTask: {
+    methodKind: "unary";
+    input: typeof CancelMoveTaskRequestSchema;
+    output: typeof CancelMoveTaskResponseSchema;
   },
   /**
    * Stores 1 to 1,000 messages, at most 4 MiB together; an answer means that a majority has them on disk.
