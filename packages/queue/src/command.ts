@@ -79,6 +79,14 @@ export function requestIdBytes(command: Uint8Array): Uint8Array | undefined {
   return command.subarray(COMMAND_HEADER_BYTES, COMMAND_HEADER_BYTES + REQUEST_ID_BYTES);
 }
 
+/** The attempt key of a validated receive; undefined when it has none. Shares the command's memory. */
+export function attemptKeyBytes(command: Uint8Array): Uint8Array | undefined {
+  const limit = COMMAND_HEADER_BYTES + (requestIdBytes(command)?.length ?? 1) + 6;
+  const isBounded = ((command[limit + 1] ?? 0) & (RECEIVE_BOUNDED >>> 8)) !== 0;
+  const key = limit + 10 + (isBounded ? 4 : 0);
+  return command.length < key + KEY_BYTES ? undefined : command.subarray(key, key + KEY_BYTES);
+}
+
 /** What every command on a queue says. */
 export interface QueueCommand {
   readonly requestId: RequestId;

@@ -49,6 +49,7 @@ export type {
   TimedLeasesCommand,
 } from "./command.ts";
 export {
+  attemptKeyBytes,
   encodeAccept,
   encodeCancelMove,
   encodeConfirmQueue,

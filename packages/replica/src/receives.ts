@@ -6,6 +6,7 @@ import type { LogIndex, MonotonicMs, NodeId } from "@kqueuey/base";
 import { ByteWriter, clusterTime, duration, logIndex, monotonic } from "@kqueuey/base";
 import type { GrantedOutcome, Outcome, QueueId, QueueMachine } from "@kqueuey/queue";
 import {
+  attemptKeyBytes,
   encodeUndelivered,
   fencingToken,
   NO_REQUEST_ID,
@@ -39,6 +40,7 @@ interface Receive {
   /** Of the last try of the request. */
   ticket: Ticket;
   readonly command: Uint8Array;
+  readonly maxMessages: number;
   /** Equal for all tries of a request; undefined when it can't be recognised. */
   readonly requestKey: string | undefined;
   readonly waiter: Waiter;
@@ -68,22 +70,28 @@ export class Receives {
     this.#nowMs = request.nowMs;
     const machine = this.#outside.machine();
     const { queue, maxMessages } = request;
-    const requestKey = requestKeyOf(request.command);
+    const attempt = attemptKeyBytes(request.command);
+    const requestKey = requestKeyOf(request.command, { queue, attempt });
     if (this.#takeOver(requestKey, ticket)) return;
     this.#serial += 1;
     const deadlineMs = monotonic(request.nowMs + request.waitMs);
     const waiter: Waiter = {
       queue,
-      maxMessages,
+      // Of a FIFO queue it is promised a group, however many messages that has.
+      maxMessages: machine.attributes(queue)?.fifo === undefined ? maxMessages : 1,
       deadlineMs,
       serial: this.#serial,
       state: "waiting",
       promised: 0,
     };
-    const receive: Receive = { ticket, command: request.command, requestKey, waiter };
-    const available = machine.available(queue);
+    const { command } = request;
+    const receive: Receive = { ticket, command, maxMessages, requestKey, waiter };
+    const available = machine.receivable(queue);
+    const isRetry =
+      machine.remembersRequest(command) ||
+      (attempt !== undefined && machine.remembersAttempt(queue, attempt));
     // A retry goes through the log although nothing is available: what it was granted is in flight.
-    if (available > this.#waiters.promised(queue) || machine.remembersRequest(request.command)) {
+    if (available > this.#waiters.promised(queue) || isRetry) {
       this.#keep(receive);
       this.#waiters.promise(waiter, available);
       this.#propose(receive);
@@ -128,7 +136,7 @@ export class Receives {
     const machine = this.#outside.machine();
     for (const queue of this.#woken) {
       for (;;) {
-        const waiter = this.#waiters.letGo(queue, machine.available(queue));
+        const waiter = this.#waiters.letGo(queue, machine.receivable(queue));
         if (waiter === undefined) break;
         const receive = this.#bySerial.get(waiter.serial);
         if (receive !== undefined) this.#propose(receive);
@@ -188,7 +196,7 @@ export class Receives {
   }
 
   #propose(receive: Receive): void {
-    this.#outside.propose(receive.command, receive.waiter.maxMessages, {
+    this.#outside.propose(receive.command, receive.maxMessages, {
       settled: (outcome) => this.#settled(receive, outcome),
       lost: () => {
         this.#waiters.settle(receive.waiter);
@@ -272,8 +280,13 @@ export class Receives {
   }
 }
 
-/** The request id's bytes, as a key; undefined when the command has none. */
-function requestKeyOf(command: Uint8Array): string | undefined {
+/** The attempt's or else the request id's bytes, as a key; undefined when the command has neither. */
+function requestKeyOf(
+  command: Uint8Array,
+  of: { readonly queue: QueueId; readonly attempt: Uint8Array | undefined },
+): string | undefined {
+  const { queue, attempt } = of;
+  if (attempt !== undefined) return `attempt ${queue} ${String.fromCharCode(...attempt)}`;
   const id = requestIdBytes(command);
   return id === undefined ? undefined : String.fromCharCode(...id);
 }

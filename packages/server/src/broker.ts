@@ -33,6 +33,14 @@ export interface QueueAttributes {
   readonly receiveWaitMs: number;
   /** Where a message goes that was received `maximumReceives` times (1 … 1,000) without a tombstone. */
   readonly deadLetter: { readonly queue: string; readonly maximumReceives: number } | undefined;
+  /** Of a FIFO queue; undefined for a standard one. The scope is fixed with the queue. */
+  readonly fifo:
+    | {
+        readonly deduplicationScope: "queue" | "messageGroup";
+        /** Messages without a deduplication id of their own get one of their body. */
+        readonly contentBasedDeduplication: boolean;
+      }
+    | undefined;
 }
 
 /** Attributes to set; an absent one is left (or takes its default), `deadLetter: undefined` with the key present removes it. */
@@ -73,10 +81,21 @@ export interface NewMessage {
   readonly delayMs?: number;
   readonly attributes: readonly MessageAttribute[];
   readonly traceHeader?: string;
+  /** 1 to 128 characters; FIFO queues need it. */
+  readonly groupId?: string;
+  /** 1 to 128 characters; FIFO queues alone. */
+  readonly deduplicationId?: string;
 }
 
 export type SendResult =
-  | { readonly ok: true; readonly messageId: string; readonly sequence: number }
+  | {
+      readonly ok: true;
+      readonly messageId: string;
+      /** Where it is in its queue; a message that repeats another has that one's. */
+      readonly sequence: number;
+      /** Of a FIFO queue: 20 digits. */
+      readonly sequenceNumber?: string;
+    }
   | { readonly ok: false; readonly error: KQueueyError };
 
 /** Bodies of messages that have nothing else, one after another; `lengths` add up to the bytes. */
@@ -142,6 +161,8 @@ export interface ReceiveOptions {
   readonly inFlightMax?: number;
   /** Stop adding messages to the answer past this many body bytes (at least one is given). */
   readonly maxBytes?: number;
+  /** FIFO queues: the same for all tries of one receive, 1 to 128 characters. */
+  readonly attemptId?: string;
 }
 
 export interface ReceivedMessage {
@@ -152,6 +173,11 @@ export interface ReceivedMessage {
   readonly bodyMd5?: Uint8Array | undefined;
   readonly attributes: readonly MessageAttribute[];
   readonly traceHeader: string | undefined;
+  readonly groupId?: string | undefined;
+  /** Of a FIFO queue; a dead letter's is its message id. */
+  readonly deduplicationId?: string | undefined;
+  /** Of a FIFO queue: 20 digits, growing. */
+  readonly sequenceNumber?: string | undefined;
   readonly sender: string;
   /** Wall clock, ms. */
   readonly sentAtMs: number;

@@ -2,7 +2,7 @@
 import type { ClusterTimeMs, Crc32, GroupId } from "@kqueuey/base";
 import { decodeUtf8 } from "@kqueuey/base";
 import { KQueueyError } from "@kqueuey/contract";
-import type { GrantedOutcome, PlainRecord, QueueId, Sequence } from "@kqueuey/queue";
+import type { BodyRecord, GrantedOutcome, PlainRecord, QueueId, Sequence } from "@kqueuey/queue";
 import {
   decodeBodyRecord,
   isWholeBodyRecord,
@@ -17,6 +17,7 @@ import {
 } from "@kqueuey/queue";
 import { type Granted, isFreshGrant } from "@kqueuey/replica";
 import type { Delivery, PackedMessages, ReceivedMessage } from "../broker.ts";
+import { sequenceNumberOf } from "./fifo-messages.ts";
 import type { Receipts } from "./receipts.ts";
 
 export interface DeliveryContext {
@@ -185,13 +186,18 @@ function readMessages(granted: Granted, context: DeliveryContext): ReceivedMessa
     if (record === undefined) throw new KQueueyError("INTERNAL", "a message body is damaged");
     const source = grant.sourceQueues?.[i] ?? 0;
     const [originQueue, originSequence] = originOf(grant, i);
+    const id = messageId(context.secret, originQueue, originSequence);
     messages.push({
-      messageId: messageId(context.secret, originQueue, originSequence),
+      messageId: id,
       receiptHandle: handles[i] ?? "",
       body: record.body,
       bodyMd5: hasDigest(record.bodyMd5) ? record.bodyMd5 : undefined,
       attributes: record.attributes,
       traceHeader: record.traceHeader,
+      ...groupingOf(record, {
+        sequence: grant.sequences[i] ?? 0,
+        movedAs: (grant.originQueues?.[i] ?? 0) === 0 ? undefined : id,
+      }),
       sender: record.sender,
       sentAtMs: record.sentAtMs,
       firstReceivedAtMs: grant.firstReceived[i] ?? 0,
@@ -209,6 +215,20 @@ function originOf(grant: GrantedOutcome, i: number): [QueueId, Sequence] {
   const queue = grant.originQueues?.[i] ?? 0;
   if (queue === 0) return [grant.queueId, sequence(grant.sequences[i] ?? 0)];
   return [queueId(queue), sequence(grant.originSequences?.[i] ?? 0)];
+}
+
+/** What FIFO queues say of a message. A moved one has its message id for a deduplication id: it repeats nothing. */
+function groupingOf(
+  record: BodyRecord,
+  of: { readonly sequence: number; readonly movedAs: string | undefined },
+): Pick<ReceivedMessage, "groupId" | "deduplicationId" | "sequenceNumber"> {
+  const { groupId, deduplicationId } = record;
+  if (deduplicationId === undefined) return { groupId };
+  return {
+    groupId,
+    deduplicationId: of.movedAs ?? deduplicationId,
+    sequenceNumber: sequenceNumberOf(of.sequence),
+  };
 }
 
 /** Zeroes stand for a digest that nobody computed. */

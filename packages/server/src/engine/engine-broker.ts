@@ -19,6 +19,7 @@ import {
   encodeReceive,
   encodeRelease,
   encodeSend,
+  encodeSendFifo,
   encodeTombstone,
   encodeUndelivered,
   fencingToken,
@@ -51,6 +52,7 @@ import { callEngine, refusalError, unexpected } from "./calls.ts";
 import { CommandWriters } from "./command-writers.ts";
 import { makeDelivery } from "./delivery.ts";
 import { CATALOGUE, Directory, type QueuePlace } from "./directory.ts";
+import { checkFifoMessages, fifoMessage, keyOf, sequenceNumberOf } from "./fifo-messages.ts";
 import { MoveCalls } from "./move-calls.ts";
 import { QueueAdmin } from "./queue-admin.ts";
 import { Receipts } from "./receipts.ts";
@@ -158,6 +160,7 @@ export class EngineBroker implements Broker {
     const secret = this.#secretOrThrow().bytes;
     return this.#onQueue(context, queue, async (place) => {
       const attributes = await this.#directory.attributes(queue, place, context.signal);
+      if (attributes.fifo !== undefined) checkFifoMessages(messages, attributes.fifo);
       const results: SendResult[] = [];
       const accepted: SendMessage[] = [];
       const positions: number[] = [];
@@ -173,14 +176,23 @@ export class EngineBroker implements Broker {
       if (accepted.length === 0) return results;
       const requestId = this.#ids.make({ ...callOf(context), action: "send", queue });
       const writer = new ByteWriter(64 + sizeOf(accepted));
-      const command = { requestId, queueId: place.queueId, messages: accepted };
-      encodeSend(writer, command, this.#options.crc32);
+      const about = { requestId, queueId: place.queueId };
+      if (attributes.fifo === undefined) {
+        encodeSend(writer, { ...about, messages: accepted }, this.#options.crc32);
+      } else {
+        const grouped = accepted.map((message) => fifoMessage(message));
+        encodeSendFifo(writer, { ...about, messages: grouped }, this.#options.crc32);
+      }
       const outcome = await this.#command(context, place, { queue, command: writer.view() });
       if (outcome.kind !== "sent") throw new KQueueyError("INTERNAL", "send went wrong");
       positions.forEach((at, ordinal) => {
-        const number = sequence(outcome.firstSequence + ordinal);
+        const number = sequence(outcome.sequences?.[ordinal] ?? outcome.firstSequence + ordinal);
         const id = messageId(secret, outcome.queueId, number);
-        results[at] = { ok: true, messageId: id, sequence: number };
+        const sent = { ok: true, messageId: id, sequence: number } as const;
+        results[at] =
+          attributes.fifo === undefined
+            ? sent
+            : { ...sent, sequenceNumber: sequenceNumberOf(number) };
       });
       return results;
     });
@@ -195,6 +207,7 @@ export class EngineBroker implements Broker {
     return this.#onQueue(context, queue, async (place) => {
       const { lengths } = bodies;
       const attributes = await this.#directory.attributes(queue, place, context.signal);
+      if (attributes.fifo !== undefined) return this.send(context, queue, unpackBodies(bodies));
       for (const length of lengths) {
         if (length > attributes.maximumMessageBytes) {
           return this.send(context, queue, unpackBodies(bodies));
@@ -235,6 +248,7 @@ export class EngineBroker implements Broker {
         maxBytes: options.maxBytes ?? RECEIVE_BYTES_DEFAULT,
         visibilityTimeoutMs: options.visibilityTimeoutMs,
         inFlightMax: options.inFlightMax,
+        attemptKey: options.attemptId === undefined ? undefined : keyOf(options.attemptId),
       });
       const { group } = place;
       const to = { place, queue, signal: context.signal };
@@ -480,6 +494,8 @@ export class EngineBroker implements Broker {
       bodyMd5: message.bodyMd5 ?? NO_MD5,
       sender: context.principal,
       traceHeader: message.traceHeader,
+      groupId: message.groupId,
+      deduplicationId: message.deduplicationId,
       attributes: message.attributes,
       body: message.body,
       delayMs: message.delayMs,

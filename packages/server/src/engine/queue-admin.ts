@@ -55,6 +55,10 @@ export class QueueAdmin {
     options: CreateOptions,
   ): Promise<{ readonly created: boolean }> {
     const { signal } = context;
+    if (name.endsWith(".fifo") !== (options.attributes.fifo !== undefined)) {
+      const text = "the name of a FIFO queue ends with .fifo, and no other queue's does";
+      throw new KQueueyError("INVALID_QUEUE_NAME", text);
+    }
     const changes = await this.#engineChanges(options.attributes, signal);
     const attributes: EngineAttributes = { ...DEFAULT_ATTRIBUTES, ...changes };
     const extra = new Map(Object.entries(options.extra));
@@ -184,6 +188,13 @@ export class QueueAdmin {
         `queue ${name} exists with another value of ${attribute}: change it with set`,
         { details: { attribute } },
       );
+    const { fifo } = view.attributes;
+    const asFifo = asked.changes.fifo;
+    if ((fifo === undefined) !== (asFifo === undefined)) throw differs("fifo");
+    if (fifo?.deduplicationScope !== asFifo?.deduplicationScope) throw differs("fifo");
+    if (fifo?.contentBasedDeduplication !== asFifo?.contentBasedDeduplication) {
+      throw differs("fifo");
+    }
     for (const key of NUMBERS) {
       const value = asked.changes[key];
       if (value !== undefined && value !== view.attributes[key]) throw differs(key);
@@ -205,6 +216,7 @@ export class QueueAdmin {
       const value = changes[key];
       if (value !== undefined) result[key] = value;
     }
+    if (changes.fifo !== undefined) result.fifo = changes.fifo;
     if (!("deadLetter" in changes)) return result;
     const target = changes.deadLetter;
     if (target === undefined) return { ...result, deadLetter: undefined };

@@ -23,6 +23,7 @@ import type {
 } from "../broker.ts";
 import { unpackBodies } from "../broker.ts";
 import type { CallSignal } from "../call-signal.ts";
+import { checkFifoMessages, sequenceNumberOf } from "../engine/fifo-messages.ts";
 import { MemoryMoveTasks } from "./memory-move-tasks.ts";
 import { type MemoryGrant, MemoryQueue, receivedMessageOf } from "./memory-queue.ts";
 import type { TimerClock } from "./timer-clock.ts";
@@ -37,6 +38,7 @@ const DEFAULT_ATTRIBUTES: QueueAttributes = {
   maximumMessageBytes: 1_048_576,
   receiveWaitMs: 0,
   deadLetter: undefined,
+  fifo: undefined,
 };
 
 interface Waiter {
@@ -138,7 +140,16 @@ export class MemoryBroker implements Broker {
     this.#check();
     const queue = this.#queue(name);
     const kept = withoutAbsent(changes.attributes);
-    queue.attributes = { ...queue.attributes, ...kept };
+    const { fifo } = queue.attributes;
+    const contentBasedDeduplication = kept.fifo?.contentBasedDeduplication;
+    queue.attributes = {
+      ...queue.attributes,
+      ...kept,
+      fifo:
+        fifo === undefined || contentBasedDeduplication === undefined
+          ? fifo
+          : { ...fifo, contentBasedDeduplication },
+    };
     if ("deadLetter" in changes.attributes) {
       queue.attributes = { ...queue.attributes, deadLetter: changes.attributes.deadLetter };
     }
@@ -201,13 +212,18 @@ export class MemoryBroker implements Broker {
     const key = requestKey(context, "send", queue);
     const known = key === undefined ? undefined : this.#sends.get(key);
     if (known !== undefined && nowMs - known.atMs < REQUEST_WINDOW_MS) return known.results;
+    const { fifo } = queue.attributes;
+    if (fifo !== undefined) checkFifoMessages(messages, fifo);
     const results = messages.map((message): SendResult => {
       if (messageBytes(message) > queue.attributes.maximumMessageBytes) {
         const text = `a message has at most ${queue.attributes.maximumMessageBytes} bytes`;
         return { ok: false, error: new KQueueyError("MESSAGE_TOO_LARGE", text) };
       }
       const sent = queue.send(nowMs, context.principal, message);
-      return { ok: true, messageId: sent.messageId, sequence: sent.sequence };
+      const answer = { ok: true, messageId: sent.messageId, sequence: sent.sequence } as const;
+      return fifo === undefined
+        ? answer
+        : { ...answer, sequenceNumber: sequenceNumberOf(sent.sequence) };
     });
     if (key !== undefined) this.#sends.set(key, { atMs: nowMs, results });
     this.#wake();
@@ -283,7 +299,7 @@ export class MemoryBroker implements Broker {
       const receipt = parseReceipt(queue, handle);
       return "code" in receipt
         ? { ok: false, error: receipt }
-        : queue.tombstone(receipt.sequence, receipt.token);
+        : queue.tombstone(this.#clock.nowMs(), receipt);
     });
     // There may be room for another message in flight.
     this.#wake();

@@ -10,6 +10,8 @@ import type {
   ReceivedMessage,
   ReceiveOptions,
 } from "../broker.ts";
+import { sequenceNumberOf } from "../engine/fifo-messages.ts";
+import { MemoryFifo } from "./memory-fifo.ts";
 
 /** A message as the in-memory queue keeps it. */
 export interface MemoryMessage {
@@ -49,6 +51,7 @@ export class MemoryQueue {
   #messages: MemoryMessage[] = [];
   #sequence = 0;
   #token = 0;
+  #fifo = new MemoryFifo();
 
   constructor(
     identity: { readonly id: number; readonly name: string; readonly nowMs: number },
@@ -80,6 +83,15 @@ export class MemoryQueue {
   }
 
   send(nowMs: number, sender: string, content: NewMessage): MemoryMessage {
+    if (this.attributes.fifo !== undefined) {
+      return this.#fifo.sendOnce(nowMs, { fifo: this.attributes.fifo, content }, (whole) =>
+        this.#store(nowMs, sender, whole),
+      );
+    }
+    return this.#store(nowMs, sender, content);
+  }
+
+  #store(nowMs: number, sender: string, content: NewMessage): MemoryMessage {
     this.#sequence += 1;
     const delayMs = content.delayMs ?? this.attributes.delayMs;
     const message: MemoryMessage = {
@@ -152,11 +164,17 @@ export class MemoryQueue {
     bury: (message: MemoryMessage) => boolean,
   ): MemoryGrant[] {
     this.#expire(nowMs);
+    const again = this.#fifo.repeat(nowMs, options, (grant) => this.holds(nowMs, grant));
+    if (again !== undefined) return again;
     const leaseMs = options.visibilityTimeoutMs ?? this.attributes.visibilityTimeoutMs;
     const receivesMax = this.attributes.deadLetter?.maximumReceives ?? Number.POSITIVE_INFINITY;
     const grants: MemoryGrant[] = [];
     let bytes = 0;
-    for (const message of this.#available()) {
+    const available =
+      this.attributes.fifo === undefined
+        ? this.#available()
+        : this.#fifo.available(this.#messages, options.maxMessages);
+    for (const message of available) {
       if (message.receiveCount >= receivesMax && bury(message)) {
         this.#remove(message);
         continue;
@@ -173,6 +191,7 @@ export class MemoryQueue {
       message.visibleAtMs = nowMs + leaseMs;
       grants.push({ message, token: message.token, leaseMs });
     }
+    if (this.attributes.fifo !== undefined) this.#fifo.granted(nowMs, options, grants);
     return grants;
   }
 
@@ -187,9 +206,17 @@ export class MemoryQueue {
     message.token = this.#token;
   }
 
-  tombstone(sequence: number, token: number): ReceiptResult {
-    const message = this.#held(sequence, token);
+  tombstone(
+    nowMs: number,
+    receipt: { readonly sequence: number; readonly token: number },
+  ): ReceiptResult {
+    this.#expire(nowMs);
+    const message = this.#held(receipt.sequence, receipt.token);
     if (typeof message === "string") return { ok: true, effective: false, reason: message };
+    // In a FIFO queue, a group may have gone on once a lease is over.
+    if (this.attributes.fifo !== undefined && message.hiddenBy !== "lease") {
+      return { ok: true, effective: false, reason: "stale" };
+    }
     this.#remove(message);
     return EFFECTIVE;
   }
@@ -233,6 +260,7 @@ export class MemoryQueue {
 
   purge(): void {
     this.#messages = [];
+    this.#fifo = new MemoryFifo();
   }
 
   /** When the next hidden message becomes available; undefined when none is hidden. */
@@ -281,6 +309,19 @@ function messageIdOf(queueId: number, sequence: number): string {
   return `${queue}-0000-4000-8000-${sequence.toString(16).padStart(12, "0")}`;
 }
 
+function groupingOf(
+  message: MemoryMessage,
+): Pick<ReceivedMessage, "groupId" | "deduplicationId" | "sequenceNumber"> {
+  const { groupId, deduplicationId } = message.content;
+  if (deduplicationId === undefined) return { groupId };
+  const { deadLetterSource, messageId } = message;
+  return {
+    groupId,
+    deduplicationId: deadLetterSource === undefined ? deduplicationId : messageId,
+    sequenceNumber: sequenceNumberOf(message.sequence),
+  };
+}
+
 /** What an API sees of a granted message. */
 export function receivedMessageOf(
   nowMs: number,
@@ -295,6 +336,7 @@ export function receivedMessageOf(
     ...(message.content.bodyMd5 === undefined ? {} : { bodyMd5: message.content.bodyMd5 }),
     attributes: message.content.attributes,
     traceHeader: message.content.traceHeader,
+    ...groupingOf(message),
     sender: message.sender,
     sentAtMs: message.sentAtMs,
     firstReceivedAtMs: message.firstReceivedAtMs,

@@ -1,10 +1,11 @@
 import { KQueueyError } from "@kqueuey/contract";
 import type { SqsAction, SqsAnswer, SqsCall } from "./call.ts";
 import { SqsError } from "./errors.ts";
-import { checkFifoAttributes, isFifo } from "./fifo-attributes.ts";
+import { isFifo } from "./fifo-attributes.ts";
 import { type Members, requiredText, textMap } from "./input.ts";
 import {
   type AttributeChanges,
+  asNewFifo,
   checkDeadLetterTarget,
   differingAttribute,
   findQueue,
@@ -18,18 +19,17 @@ export const createQueue: SqsAction = async (call, input) => {
   const name = requiredText(input, "QueueName");
   const texts = textMap(input, "Attributes");
   checkName(name, texts);
-  if (isFifo(texts)) {
-    readAttributeChanges(call.limits, checkFifoAttributes(texts));
-    throw new SqsError(
-      "UnsupportedOperation",
-      "This version of KQueuey has standard queues only: FIFO queues can't be created yet.",
-    );
-  }
-  const changes = readAttributeChanges(call.limits, texts);
+  const changes = isFifo(texts)
+    ? asNewFifo(readAttributeChanges(call.limits, texts, "fifo"))
+    : readAttributeChanges(call.limits, texts);
   const tags = readTags(name, input);
   await checkDeadLetterTarget(call, name, changes);
   try {
-    await call.broker.createQueue(call.context, name, { ...changes, tags });
+    await call.broker.createQueue(call.context, name, {
+      attributes: changes.attributes,
+      extra: changes.extra,
+      tags,
+    });
   } catch (error) {
     if (!KQueueyError.is(error) || error.code !== "QUEUE_EXISTS") throw error;
     await checkExisting(call, name, { names: texts.keys(), changes });

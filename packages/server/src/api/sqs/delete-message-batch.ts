@@ -11,7 +11,7 @@ export const deleteMessageBatch: SqsAction = async (call, input) => {
   const items = readEach(entries, (entry) => requiredText(entry, "ReceiptHandle"));
   const outcomes = await performEach({ call, queue }, items, async (handles) => {
     const results = await call.broker.tombstone(call.context, queue, handles);
-    return receiptOutcomes(handles, results, deletionRefusal);
+    return receiptOutcomes(handles, results, deletionRefusal(queue));
   });
   return batchAnswer(entries, outcomes);
 };

@@ -1,5 +1,6 @@
 /** The attributes that only FIFO queues have, and their rules when such a queue is made. */
-import { invalidAttributeValue, SqsError, unknownAttribute } from "./errors.ts";
+import type { QueueDescription } from "../../broker.ts";
+import { invalidAttributeValue, invalidParameter, SqsError, unknownAttribute } from "./errors.ts";
 
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
   FifoQueue: ["true"],
@@ -25,24 +26,54 @@ export function isFifo(texts: ReadonlyMap<string, string>): boolean {
   return texts.get("FifoQueue")?.toLowerCase() === "true";
 }
 
-/** Checks the FIFO attributes among those of a new FIFO queue and gives the others. */
-export function checkFifoAttributes(
-  texts: ReadonlyMap<string, string>,
-): ReadonlyMap<string, string> {
-  const others = new Map(texts);
-  for (const [name, choices] of Object.entries(CHOICES)) {
-    const text = texts.get(name);
-    if (text === undefined) continue;
-    others.delete(name);
-    const isBoolean = choices.includes("true");
-    if (!choices.includes(isBoolean ? text.toLowerCase() : text)) throw invalidAttributeValue(name);
+/** What a FIFO queue shows of its FIFO attributes. */
+export function fifoTexts(queue: QueueDescription): Readonly<Record<string, string>> {
+  const { fifo } = queue.attributes;
+  if (fifo === undefined) return {};
+  return {
+    FifoQueue: "true",
+    ContentBasedDeduplication: String(fifo.contentBasedDeduplication),
+    // What was set later is shown, and changes nothing: the scope is fixed with the queue.
+    DeduplicationScope: queue.extra["DeduplicationScope"] ?? fifo.deduplicationScope,
+    FifoThroughputLimit: queue.extra["FifoThroughputLimit"] ?? "perQueue",
+  };
+}
+
+/**
+ * Reads one FIFO attribute of a FIFO queue, as it is shown. `FifoQueue` is there to be set to what it is, and to
+ * nothing else.
+ */
+export function readFifoAttribute(name: string, text: string): string {
+  const choices = CHOICES[name] ?? [];
+  const value = choices.includes("true") ? text.toLowerCase() : text;
+  if (choices.includes(value)) return value;
+  if (name === "FifoQueue") {
+    throw new SqsError(
+      "InvalidAttributeValue",
+      "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.",
+    );
   }
-  const scope = texts.get("DeduplicationScope") ?? "queue";
-  if (texts.get("FifoThroughputLimit") === "perMessageGroupId" && scope !== "messageGroup") {
+  throw invalidAttributeValue(name);
+}
+
+/** Throws InvalidAttributeValue for a limit per group without the scope that it needs. */
+export function checkThroughputLimit(texts: Readonly<Record<string, string | undefined>>): void {
+  const scope = texts["DeduplicationScope"] ?? "queue";
+  if (texts["FifoThroughputLimit"] === "perMessageGroupId" && scope !== "messageGroup") {
     throw new SqsError(
       "InvalidAttributeValue",
       "Invalid value for the parameter FifoThroughputLimit. Reason: perMessageGroupId needs the DeduplicationScope messageGroup.",
     );
   }
-  return others;
+}
+
+/** Why a standard queue refuses a parameter of FIFO queues. */
+export const NOT_FOR_THIS_TYPE =
+  "The request includes a parameter that is not valid for this queue type.";
+
+/** Throws InvalidParameterValue unless `text` can be the id of a group, of a deduplication or of an attempt. */
+export function checkFifoId(name: string, text: string): void {
+  if (/^[!-~]{1,128}$/.test(text)) return;
+  const reason = `${name} can only include alphanumeric and punctuation characters. 1 to 128 in length.`;
+  throw invalidParameter(name, text, reason);
 }

@@ -1,11 +1,12 @@
 /** A message to send: its members checked, its digests made, its size counted. Used by single sends and batches. */
 import { decodeUtf8, encodeUtf8 } from "@kqueuey/base";
 import type { KQueueyError } from "@kqueuey/contract";
-import type { MessageAttribute, NewMessage } from "../../broker.ts";
+import type { MessageAttribute, NewMessage, SendResult } from "../../broker.ts";
 import { sqsErrorOf } from "./broker-errors.ts";
 import type { SqsCall } from "./call.ts";
 import { ALLOWED_CHARACTERS, hasAllowedCharacters } from "./characters.ts";
-import { invalidParameter, SqsError } from "./errors.ts";
+import { invalidParameter, missingParameter, SqsError } from "./errors.ts";
+import { checkFifoId, NOT_FOR_THIS_TYPE } from "./fifo-attributes.ts";
 import { type Members, optionalInteger, optionalText, requiredText } from "./input.ts";
 import { isWithinRange } from "./limits.ts";
 import {
@@ -15,6 +16,7 @@ import {
   readTraceAttribute,
 } from "./message-attributes.ts";
 import { attributesDigest, digestOf } from "./message-digest.ts";
+import { isFifoQueueName } from "./queue-url.ts";
 
 /** A checked message and what its answer will say of it. */
 export interface OutgoingMessage {
@@ -26,9 +28,9 @@ export interface OutgoingMessage {
 }
 
 /** Reads MessageBody, DelaySeconds, MessageAttributes and MessageSystemAttributes; throws `SqsError`. */
-export function readOutgoingMessage(call: SqsCall, input: Members): OutgoingMessage {
+export function readOutgoingMessage(call: SqsCall, input: Members, queue: string): OutgoingMessage {
   const text = requiredText(input, "MessageBody");
-  checkFifoMembers(input);
+  const grouping = readGrouping(input, queue);
   const delaySeconds = optionalInteger(input, "DelaySeconds");
   const { delaySeconds: range } = call.limits;
   if (delaySeconds !== undefined && !isWithinRange(range, delaySeconds)) {
@@ -52,9 +54,11 @@ export function readOutgoingMessage(call: SqsCall, input: Members): OutgoingMess
   const traceHeader = trace === undefined ? call.traceHeader : decodeUtf8(trace.value);
   // Most messages have neither delay nor trace header, and copying optional members costs as much as the digest.
   const plain = { body, bodyMd5: digestOf(bodyDigest), attributes };
-  const delayed = delaySeconds === undefined ? plain : { ...plain, delayMs: delaySeconds * 1_000 };
+  const isDelayed = delaySeconds !== undefined && !isFifoQueueName(queue);
+  const delayed = isDelayed ? { ...plain, delayMs: delaySeconds * 1_000 } : plain;
+  const grouped = grouping === undefined ? delayed : { ...delayed, ...grouping };
   return {
-    message: traceHeader === undefined ? delayed : { ...delayed, traceHeader },
+    message: traceHeader === undefined ? grouped : { ...grouped, traceHeader },
     bytes: body.length + attributesBytes(attributes),
     digests: writeDigests(call, bodyDigest, { attributes, trace }),
   };
@@ -81,35 +85,43 @@ function writeDigests(
   };
 }
 
-/** What FIFO queues and fair queues need, and this version has not: refused rather than dropped. */
-function checkFifoMembers(input: Members): void {
-  const duplicate = optionalText(input, "MessageDeduplicationId");
-  if (duplicate !== undefined) {
-    throw invalidParameter(
-      "MessageDeduplicationId",
-      duplicate,
-      "The request includes a parameter that is not valid for this queue type.",
-    );
+/** MessageGroupId and MessageDeduplicationId; a FIFO queue also has no delays but its own. */
+function readGrouping(
+  input: Members,
+  queue: string,
+): Pick<NewMessage, "groupId" | "deduplicationId"> | undefined {
+  const deduplicationId = optionalText(input, "MessageDeduplicationId");
+  const groupId = optionalText(input, "MessageGroupId");
+  if (isFifoQueueName(queue)) {
+    const delay = optionalInteger(input, "DelaySeconds") ?? 0;
+    if (delay > 0) {
+      throw invalidParameter(
+        "DelaySeconds",
+        delay,
+        "The request include parameter that is not valid for this queue type.",
+      );
+    }
+    if (groupId === undefined) throw missingParameter("MessageGroupId");
+  } else if (deduplicationId !== undefined) {
+    throw invalidParameter("MessageDeduplicationId", deduplicationId, NOT_FOR_THIS_TYPE);
   }
-  const group = optionalText(input, "MessageGroupId");
-  if (group === undefined) return;
-  if (!/^[!-~]{1,128}$/.test(group)) {
-    throw invalidParameter(
-      "MessageGroupId",
-      group,
-      "MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.",
-    );
-  }
-  throw new SqsError(
-    "UnsupportedOperation",
-    "This version of KQueuey has no message groups: send without MessageGroupId.",
-  );
+  if (groupId === undefined) return undefined;
+  checkFifoId("MessageGroupId", groupId);
+  if (deduplicationId === undefined) return { groupId };
+  checkFifoId("MessageDeduplicationId", deduplicationId);
+  return { groupId, deduplicationId };
 }
 
 /** The HTTP header that stands in for an AWSTraceHeader attribute; one that is too long is ignored. */
 export function usableTraceHeader(header: string | undefined): string | undefined {
   if (header === undefined || !hasAllowedCharacters(header)) return undefined;
   return isTraceHeader(encodeUtf8(header)) ? header : undefined;
+}
+
+/** `SequenceNumber`, where the queue has such numbers. */
+export function sequenceNumber(sent: SendResult): Members {
+  if (!sent.ok || sent.sequenceNumber === undefined) return {};
+  return { SequenceNumber: sent.sequenceNumber };
 }
 
 /** A refused message in the words of SQS; the limit named is the queue's own. */

@@ -3,7 +3,13 @@ import { KQueueyError } from "@kqueuey/contract";
 import type { QueueAttributeChanges, QueueAttributes, QueueDescription } from "../../broker.ts";
 import type { SqsCall, SqsIdentity } from "./call.ts";
 import { invalidAttributeValue, invalidParameter, SqsError, unknownAttribute } from "./errors.ts";
-import { FIFO_ATTRIBUTES, fifoOnly } from "./fifo-attributes.ts";
+import {
+  checkThroughputLimit,
+  FIFO_ATTRIBUTES,
+  fifoOnly,
+  fifoTexts,
+  readFifoAttribute,
+} from "./fifo-attributes.ts";
 import { isWithinRange, type SqsLimits, type SqsRange } from "./limits.ts";
 import { parsePolicy } from "./policy.ts";
 import { isFifoQueueName, queueArn } from "./queue-url.ts";
@@ -15,7 +21,7 @@ import {
 } from "./redrive-policy.ts";
 
 interface NumberAttribute {
-  readonly key: Exclude<keyof QueueAttributes, "deadLetter">;
+  readonly key: Exclude<keyof QueueAttributes, "deadLetter" | "fifo">;
   readonly range: (limits: SqsLimits) => SqsRange;
   /** The broker's units in one of SQS's: ms in a second, 1 for bytes. */
   readonly scale: number;
@@ -71,15 +77,19 @@ const COMPUTED: Readonly<
 export interface AttributeChanges {
   readonly attributes: QueueAttributeChanges;
   readonly extra: Readonly<Record<string, string>>;
+  /** FIFO attributes, as they are shown. */
+  readonly fifo: Readonly<Record<string, string>>;
 }
 
 /** Reads `texts`, attributes to set; throws InvalidAttributeName, InvalidAttributeValue or InvalidParameterValue. */
 export function readAttributeChanges(
   limits: SqsLimits,
   texts: ReadonlyMap<string, string>,
+  kind: "standard" | "fifo" = "standard",
 ): AttributeChanges {
   const attributes: { -readonly [K in keyof QueueAttributeChanges]: QueueAttributeChanges[K] } = {};
   const extra: Record<string, string> = {};
+  const fifo: Record<string, string> = {};
   for (const [name, text] of texts) {
     const number = Object.hasOwn(NUMBERS, name) ? NUMBERS[name] : undefined;
     if (number !== undefined) {
@@ -88,6 +98,8 @@ export function readAttributeChanges(
       attributes.deadLetter = text === "" ? undefined : parseRedrivePolicy(text);
     } else if (Object.hasOwn(TEXT_DEFAULTS, name)) {
       extra[name] = readTextAttribute(name, text);
+    } else if (kind === "fifo" && FIFO_ATTRIBUTES.includes(name)) {
+      fifo[name] = readFifoAttribute(name, text);
     } else {
       throw fifoOnly(name) ?? unknownAttribute(name);
     }
@@ -101,7 +113,38 @@ export function readAttributeChanges(
     }
     extra["SqsManagedSseEnabled"] = "false";
   }
-  return { attributes, extra };
+  return { attributes, extra, fifo };
+}
+
+/** The changes as those that make a FIFO queue. */
+export function asNewFifo(changes: AttributeChanges): AttributeChanges {
+  const { fifo } = changes;
+  checkThroughputLimit(fifo);
+  const deduplicationScope =
+    fifo["DeduplicationScope"] === "messageGroup" ? "messageGroup" : "queue";
+  const contentBasedDeduplication = fifo["ContentBasedDeduplication"] === "true";
+  const limit = fifo["FifoThroughputLimit"];
+  return {
+    ...changes,
+    attributes: { ...changes.attributes, fifo: { deduplicationScope, contentBasedDeduplication } },
+    extra: limit === undefined ? changes.extra : { ...changes.extra, FifoThroughputLimit: limit },
+  };
+}
+
+/** The changes of a FIFO queue that is there; its scope stays, and another one is shown. */
+export function asFifoChange(changes: AttributeChanges, queue: QueueDescription): AttributeChanges {
+  const { fifo } = changes;
+  checkThroughputLimit({ ...fifoTexts(queue), ...fifo });
+  const extra: Record<string, string> = { ...changes.extra };
+  for (const name of ["DeduplicationScope", "FifoThroughputLimit"]) {
+    const text = fifo[name];
+    if (text !== undefined) extra[name] = text;
+  }
+  const isContentBased = fifo["ContentBasedDeduplication"];
+  const known = queue.attributes.fifo;
+  if (known === undefined || isContentBased === undefined) return { ...changes, extra };
+  const kept = { ...known, contentBasedDeduplication: isContentBased === "true" };
+  return { ...changes, attributes: { ...changes.attributes, fifo: kept }, extra };
 }
 
 function readNumber(name: string, text: string, range: SqsRange): number {
@@ -196,10 +239,11 @@ const ALL_NAMES: readonly string[] = [
   ...Object.keys(NUMBERS),
   "RedrivePolicy",
   ...Object.keys(TEXT_DEFAULTS),
+  ...FIFO_ATTRIBUTES,
 ];
 
 function isKnown(name: string): boolean {
-  return ALL_NAMES.includes(name) || FIFO_ATTRIBUTES.includes(name);
+  return ALL_NAMES.includes(name);
 }
 
 function isShown(name: string, value: string): boolean {
@@ -216,6 +260,7 @@ function attributeText(queue: QueueDescription, name: string, identity: SqsIdent
     const { deadLetter } = queue.attributes;
     return deadLetter === undefined ? "" : redrivePolicyText(identity, deadLetter);
   }
+  if (FIFO_ATTRIBUTES.includes(name)) return fifoTexts(queue)[name] ?? "";
   return queue.extra[name] ?? TEXT_DEFAULTS[name] ?? "";
 }
 

@@ -39,10 +39,10 @@ describe("CreateQueue", () => {
     );
   });
 
-  test("FIFO queues are not there yet, and their names have rules", async () => {
+  test("the names of FIFO queues have rules", async () => {
     const fifo = { FifoQueue: "true" };
     const good = await sqs.call("CreateQueue", { QueueName: "a.fifo", Attributes: fifo });
-    expect(good.output["__type"]).toBe("com.amazonaws.sqs#UnsupportedOperation");
+    expect(good.output["QueueUrl"]).toMatch(/a\.fifo$/);
     const bad = await sqs.call("CreateQueue", { QueueName: "a", Attributes: fifo });
     expect(bad.output).toEqual(
       errorOutput(

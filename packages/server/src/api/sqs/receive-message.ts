@@ -10,18 +10,19 @@ import {
 import type { SqsAction, SqsCall } from "./call.ts";
 import { hasAllowedCharacters } from "./characters.ts";
 import { invalidParameter } from "./errors.ts";
+import { checkFifoId, NOT_FOR_THIS_TYPE } from "./fifo-attributes.ts";
 import { type Members, optionalInteger, optionalText } from "./input.ts";
 import { isWithinRange, type SqsLimits } from "./limits.ts";
 import { writeMessageAttributes } from "./message-attributes.ts";
 import { attributesDigest, hexOf } from "./message-digest.ts";
-import { queueArn, queueNameOf } from "./queue-url.ts";
+import { isFifoQueueName, queueArn, queueNameOf } from "./queue-url.ts";
 import { checkVisibilityTimeout } from "./visibility-timeout.ts";
 import { replaceForbidden } from "./xml.ts";
 
 /** ReceiveMessage, waiting for a first message when asked to. */
 export const receiveMessage: SqsAction = async (call, input) => {
   const queue = queueNameOf(input);
-  const options = readOptions(input, call.limits);
+  const options = readOptions(input, queue, call.limits);
   const selections: Selections = {
     system: readSystemSelection(input),
     user: readAttributeSelection(input),
@@ -55,7 +56,7 @@ interface Selections {
   readonly user: AttributeSelection;
 }
 
-function readOptions(input: Members, limits: SqsLimits): ReceiveOptions {
+function readOptions(input: Members, queue: string, limits: SqsLimits): ReceiveOptions {
   const maxMessages = optionalInteger(input, "MaxNumberOfMessages") ?? 1;
   const { receiveMessages, waitSeconds: waits, inFlightMax } = limits;
   if (!isWithinRange(receiveMessages, maxMessages)) {
@@ -77,14 +78,17 @@ function readOptions(input: Members, limits: SqsLimits): ReceiveOptions {
   if (visibilitySeconds !== undefined) checkVisibilityTimeout(limits, visibilitySeconds);
   const attempt = optionalText(input, "ReceiveRequestAttemptId");
   if (attempt !== undefined) {
-    const reason = "The request includes a parameter that is not valid for this queue type.";
-    throw invalidParameter("ReceiveRequestAttemptId", attempt, reason);
+    if (!isFifoQueueName(queue)) {
+      throw invalidParameter("ReceiveRequestAttemptId", attempt, NOT_FOR_THIS_TYPE);
+    }
+    checkFifoId("ReceiveRequestAttemptId", attempt);
   }
   return {
     maxMessages,
     ...(visibilitySeconds === undefined ? {} : { visibilityTimeoutMs: visibilitySeconds * 1_000 }),
     ...(waitSeconds === undefined ? {} : { waitMs: waitSeconds * 1_000 }),
     ...(inFlightMax === undefined ? {} : { inFlightMax }),
+    ...(attempt === undefined ? {} : { attemptId: attempt }),
   };
 }
 
@@ -152,6 +156,9 @@ function writeSystemAttributes(
   add("SentTimestamp", message.sentAtMs);
   add("ApproximateReceiveCount", message.receiveCount);
   add("ApproximateFirstReceiveTimestamp", message.firstReceivedAtMs);
+  add("SequenceNumber", message.sequenceNumber);
+  add("MessageDeduplicationId", message.deduplicationId);
+  add("MessageGroupId", message.groupId);
   add("AWSTraceHeader", message.traceHeader);
   add(
     "DeadLetterQueueSourceArn",

@@ -10,20 +10,35 @@ import {
 import type { SqsAction, SqsCall } from "./call.ts";
 import { SqsError } from "./errors.ts";
 import type { SqsLimits } from "./limits.ts";
-import { type OutgoingMessage, readOutgoingMessage, refusedMessage } from "./outgoing-message.ts";
-import { queueNameOf } from "./queue-url.ts";
+import {
+  type OutgoingMessage,
+  readOutgoingMessage,
+  refusedMessage,
+  sequenceNumber,
+} from "./outgoing-message.ts";
+import { isFifoQueueName, queueNameOf } from "./queue-url.ts";
 
 /** SendMessageBatch: what is well-formed is stored by one command, in the order of the entries. */
 export const sendMessageBatch: SqsAction = async (call, input) => {
   const queue = queueNameOf(input);
   const entries = readEntries(input, "SendMessageBatchRequestEntry", call.limits);
-  const items = readEach(entries, (entry) => readOutgoingMessage(call, entry));
+  if (isFifoQueueName(queue)) checkGroups(entries);
+  const items = readEach(entries, (entry) => readOutgoingMessage(call, entry, queue));
   checkTotal(call.limits, entries, items);
   const outcomes = await performEach({ call, queue }, items, (messages) =>
     sendAll(call, queue, messages),
   );
   return batchAnswer(entries, outcomes);
 };
+
+/** One entry without a group refuses the whole batch of a FIFO queue. */
+function checkGroups(entries: readonly BatchEntry[]): void {
+  if (entries.every(({ input }) => input["MessageGroupId"] !== undefined)) return;
+  throw new SqsError(
+    "InvalidParameterValue",
+    "The request must contain the parameter MessageGroupId.",
+  );
+}
 
 /** The bytes of all entries, those that will fail included, must fit in one message's maximum. */
 function checkTotal(
@@ -59,7 +74,7 @@ async function sendAll(
     const result = must(results[at], "every message has a result");
     outcomes.push(
       result.ok
-        ? { MessageId: result.messageId, ...digests }
+        ? { MessageId: result.messageId, ...digests, ...sequenceNumber(result) }
         : await refusedMessage(call, queue, { error: result.error, inBatch: true }),
     );
   }

@@ -1,12 +1,12 @@
 import { must } from "@kqueuey/base";
 import type { SqsAction } from "./call.ts";
-import { readOutgoingMessage, refusedMessage } from "./outgoing-message.ts";
+import { readOutgoingMessage, refusedMessage, sequenceNumber } from "./outgoing-message.ts";
 import { queueNameOf } from "./queue-url.ts";
 
 /** SendMessage. */
 export const sendMessage: SqsAction = async (call, input) => {
   const queue = queueNameOf(input);
-  const { message, bytes, digests } = readOutgoingMessage(call, input);
+  const { message, bytes, digests } = readOutgoingMessage(call, input, queue);
   if (bytes > call.limits.messageBytes.most) {
     throw await refusedMessage(call, queue, { error: "too-large", inBatch: false });
   }
@@ -15,5 +15,5 @@ export const sendMessage: SqsAction = async (call, input) => {
   if (!result.ok) {
     throw await refusedMessage(call, queue, { error: result.error, inBatch: false });
   }
-  return { output: { MessageId: result.messageId, ...digests } };
+  return { output: { MessageId: result.messageId, ...digests, ...sequenceNumber(result) } };
 };

@@ -365,8 +365,11 @@ describe("what needs FIFO queues or message groups", () => {
     );
   });
 
-  test("MessageGroupId is refused rather than dropped", async () => {
-    expect(await send({ MessageGroupId: "g" })).toMatchObject({ __type: UNSUPPORTED });
+  test("MessageGroupId is kept and shown", async () => {
+    expect(await send({ MessageGroupId: "x".repeat(128) })).toMatchObject(SENT);
+    const asked = { QueueUrl: url, AttributeNames: ["All"] };
+    const { Messages: messages } = (await sqs.call("ReceiveMessage", asked)).output;
+    expect(messages).toMatchObject([{ Attributes: { MessageGroupId: "x".repeat(128) } }]);
   });
 
   test.each(["", "a b", "x".repeat(129)])("the group %j is not even one", async (group) => {
@@ -475,7 +478,7 @@ describe("SendMessageBatch", () => {
       { ...entry("delay"), DelaySeconds: 901 },
       entry("long", "x".repeat(1025)),
       { Id: "empty" },
-      { ...entry("group"), MessageGroupId: "g" },
+      { ...entry("group"), MessageGroupId: "a b" },
     ];
     const { output } = await sqs.call("SendMessageBatch", { QueueUrl: small, Entries });
     const failed = (Id: string, Code: string, Message: string): unknown => ({
@@ -501,8 +504,8 @@ describe("SendMessageBatch", () => {
         failed("empty", "MissingParameter", "The request must contain the parameter MessageBody."),
         failed(
           "group",
-          "AWS.SimpleQueueService.UnsupportedOperation",
-          "This version of KQueuey has no message groups: send without MessageGroupId.",
+          "InvalidParameterValue",
+          "Value a b for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include alphanumeric and punctuation characters. 1 to 128 in length.",
         ),
       ],
     });

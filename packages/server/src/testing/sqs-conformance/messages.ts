@@ -69,12 +69,13 @@ const SENDING: readonly Behaviour[] = [
     action: "SendMessage",
     behaviour: "`MessageGroupId` on a standard queue (fair queues)",
     service: "quiet groups go first while one is noisy",
-    ours: "`UnsupportedOperation`, after the id was checked: there are none yet",
+    ours: "kept and shown; all groups alike for now",
     test: async (sqs) => {
       await sqs.createQueue("q");
       const input = { QueueUrl: "q", MessageBody: "a", MessageGroupId: "g" };
-      const code = "AWS.SimpleQueueService.UnsupportedOperation";
-      await refused(sqs.call("SendMessage", input), code);
+      await ok(sqs, "SendMessage", input);
+      const [message] = await receive(sqs, "q", { AttributeNames: ["MessageGroupId"] });
+      assert.deepEqual(message?.["Attributes"], { MessageGroupId: "g" });
       const bad = { ...input, MessageGroupId: "a b" };
       await refused(
         sqs.call("SendMessage", bad),
