@@ -10,9 +10,11 @@ const FIRST_KIND_OF_2 = 19;
 const RECEIVE_BYTES = 10;
 /** Fields of an `accept` before its record. */
 const ACCEPT_HEAD_BYTES = 42;
+/** In the fields of an extension: where the highest byte of the first lease's ms is. */
+const LEASE_MS_HIGH_BYTE = 2 + 12 + 3;
 const QUEUE_ID_BYTES = 6;
 
-/** 2 for FIFO queues, move tasks and receives with a bound, else 1. The command was validated. */
+/** 2 for FIFO queues, move tasks, receives with a bound and extensions that revive, else 1. The command was validated. */
 export function commandVersion(command: Uint8Array): 1 | 2 {
   const kind = command[0] ?? 0;
   if (kind >= FIRST_KIND_OF_2) return 2;
@@ -22,6 +24,9 @@ export function commandVersion(command: Uint8Array): 1 | 2 {
   switch (kind) {
     case COMMAND.receive:
       return command.length > fields + RECEIVE_BYTES ? 2 : 1;
+    // All leases of a command say alike whether those that are over come to life again.
+    case COMMAND.extend:
+      return (command[fields + LEASE_MS_HIGH_BYTE] ?? 0) >= 0x80 ? 2 : 1;
     case COMMAND.accept: {
       const record = fields + ACCEPT_HEAD_BYTES;
       return command.length > record + (bodyRecordLength(command, record) ?? 0) ? 2 : 1;

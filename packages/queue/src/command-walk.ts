@@ -6,6 +6,7 @@ import {
   COMMAND,
   COMMAND_HEADER_BYTES,
   type CommandKind,
+  EXTEND_REVIVES,
   QUEUE_DEFAULT,
   RECEIVE_BOUNDED,
   REQUEST_HASH,
@@ -111,7 +112,7 @@ function walkFields(kind: CommandKind, reader: ByteReader): number {
       const count = walkCount(reader);
       for (let i = 0; i < count && reader.ok; i++) {
         reader.skip(12);
-        walkDuration(reader, false);
+        walkLeaseMs(reader, kind);
       }
       return count;
     }
@@ -164,6 +165,12 @@ function walkReceive(reader: ByteReader): number {
   // An attempt id may follow.
   if (reader.remaining > 0) reader.skip(KEY_BYTES);
   return limit;
+}
+
+function walkLeaseMs(reader: ByteReader, kind: "extend" | "release"): void {
+  const word = reader.u32();
+  const revives = kind === "extend" && word >= EXTEND_REVIVES;
+  if ((revives ? word - EXTEND_REVIVES : word) > LEASE_MS_MAX) reader.fail();
 }
 
 function walkCount(reader: ByteReader): number {

@@ -50,6 +50,8 @@ export type CommandKind = keyof typeof COMMAND;
 
 /** u32 in place of a duration: take the queue's. */
 export const QUEUE_DEFAULT = 0xffff_ffff;
+/** Beside the ms of an extension: it may revive a lease that is over. */
+export const EXTEND_REVIVES = 0x8000_0000;
 /** Beside the limit of a receive: a bound on what is in flight follows, u32. */
 export const RECEIVE_BOUNDED = 0x8000;
 /** Bytes before the request id. */
@@ -146,6 +148,8 @@ export interface LeasesCommand extends QueueCommand {
  * 1 … 1,000 leases.
  */
 export interface TimedLeasesCommand extends QueueCommand {
+  /** Of extensions: also of leases that are over, while nobody was given the message since. */
+  readonly revives?: boolean | undefined;
   readonly leases: readonly (LeaseReference & { readonly ms: number })[];
 }
 
@@ -357,7 +361,7 @@ function encodeTimedLeases(writer: ByteWriter, kind: number, command: TimedLease
   for (const lease of command.leases) {
     writer.u48(lease.sequence);
     writer.u48(lease.token);
-    writer.u32(lease.ms);
+    writer.u32(command.revives === true ? lease.ms + EXTEND_REVIVES : lease.ms);
   }
   end(writer, start);
 }

@@ -2,6 +2,7 @@
 import { assert } from "@kqueuey/base";
 import type { Call } from "./call.ts";
 import { queueOf } from "./call.ts";
+import { EXTEND_REVIVES } from "./command.ts";
 import type { Core } from "./core.ts";
 import { STEP } from "./core.ts";
 import { comeBack, exhausted, moveAway, movesAtOnce } from "./dead-letter.ts";
@@ -67,17 +68,27 @@ function settle(core: Core, queue: QueueState, lease: Lease): number {
     case "undelivered":
       if ((page.flags(slot) & FLAG_SHOWN_AGAIN) !== 0) return SETTLED.stale;
       return undo(core, page, slot);
-    case "extend":
+    case "extend": {
+      const revives = lease.ms >= EXTEND_REVIVES;
+      const ms = revives ? lease.ms - EXTEND_REVIVES : lease.ms;
+      if (!isOver(core, page, slot)) return extend(core, page, { slot, ms });
+      if (!revives || !isRevivable(page, slot)) return SETTLED.notInFlight;
+      // It is visible already.
+      return ms === 0 ? SETTLED.ok : extend(core, page, { slot, ms });
+    }
     case "release":
       if (isOver(core, page, slot)) return SETTLED.notInFlight;
-      return lease.kind === "extend"
-        ? extend(core, page, { slot, ms: lease.ms })
-        : release(core, page, { slot, ms: lease.ms });
+      return release(core, page, { slot, ms: lease.ms });
   }
 }
 
 function isOver(core: Core, page: Page, slot: number): boolean {
   return page.place(slot) !== PLACE.leased || page.visibleAt(slot) <= core.now;
+}
+
+/** Over, and nobody was given the message since. In a FIFO queue its group may have gone on. */
+function isRevivable(page: Page, slot: number): boolean {
+  return page.queue.fifo === undefined && page.place(slot) !== PLACE.delayed;
 }
 
 function extend(core: Core, page: Page, change: { slot: number; ms: number }): number {

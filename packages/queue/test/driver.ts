@@ -91,6 +91,7 @@ export type TestCommand = { readonly id?: TestRequest } & (
       readonly op: "tombstone" | "extend" | "release" | "undelivered";
       readonly queue: number;
       readonly leases: readonly TestLease[];
+      readonly revives?: boolean | undefined;
     }
   | { readonly op: "create"; readonly queue: number; readonly attributes: QueueAttributeChanges }
   | {
@@ -265,7 +266,8 @@ function encodeLeases(
     token: fencingToken(token),
     ms,
   }));
-  const whole = { requestId, queueId: queueId(command.queue), leases };
+  const { revives } = command;
+  const whole = { requestId, queueId: queueId(command.queue), leases, revives };
   if (command.op === "tombstone") encodeTombstone(writer, whole);
   else if (command.op === "undelivered") encodeUndelivered(writer, whole);
   else if (command.op === "extend") encodeExtend(writer, whole);

@@ -1,6 +1,6 @@
-/** Delays of up to a year, and the bound on what is in flight that a receive may bring. */
+/** Delays of up to a year, extensions that revive, and the bound on what is in flight that a receive may bring. */
 import { describe, expect, it } from "vitest";
-import { queueId, validateCommand } from "../src/index.ts";
+import { queueId, SETTLED, validateCommand } from "../src/index.ts";
 import {
   checkpoint,
   Driver,
@@ -104,5 +104,48 @@ describe("a long delay", () => {
       encodeCommand({ op: "send", queue: 1, messages: [{ size: 0, delayMs }] });
     expect(validateCommand(send(YEAR_MS))).toMatchObject({ ok: true, kind: "send" });
     expect(validateCommand(send(YEAR_MS + 1))).toMatchObject({ ok: false });
+  });
+});
+
+describe("an extension of a lease that is over", () => {
+  const receive = { op: "receive", queue: 1, limit: 1, visibilityMs: 500 } as const;
+
+  function over(): { driver: Driver; extend: (ms: number) => TestCommand } {
+    const driver = filled(1);
+    driver.run([receive]);
+    driver.run([], driver.timeMs + 500);
+    expect(counters(driver)).toEqual({ available: 1, inFlight: 0, delayed: 0 });
+    return {
+      driver,
+      extend: (ms) => ({ op: "extend", queue: 1, leases: [[1, 1, ms]], revives: true }),
+    };
+  }
+
+  it("hides the message again while nobody was given it, if it says so", () => {
+    const { driver, extend } = over();
+    const plain = { ...extend(1_000), revives: false };
+    expect(driver.run([plain])[0]).toMatchObject({ results: [SETTLED.notInFlight] });
+    expect(driver.run([extend(1_000)])[0]).toMatchObject({ results: [SETTLED.ok] });
+    expect(counters(driver)).toEqual({ available: 0, inFlight: 1, delayed: 0 });
+    driver.run([], driver.timeMs + 1_000);
+    expect(counters(driver)).toEqual({ available: 1, inFlight: 0, delayed: 0 });
+  });
+
+  it("leaves it visible when it asks for no time", () => {
+    const { driver, extend } = over();
+    expect(driver.run([extend(0)])[0]).toMatchObject({ results: [SETTLED.ok] });
+    expect(counters(driver)).toEqual({ available: 1, inFlight: 0, delayed: 0 });
+  });
+
+  it("does nothing once another holds it", () => {
+    const { driver, extend } = over();
+    driver.run([receive]);
+    expect(driver.run([extend(1_000)])[0]).toMatchObject({ results: [SETTLED.stale] });
+  });
+
+  it("counts from the receive towards the twelve hours", () => {
+    const { driver, extend } = over();
+    expect(driver.run([extend(43_200_000)])[0]).toMatchObject({ results: [SETTLED.tooLong] });
+    expect(driver.run([extend(43_199_500)])[0]).toMatchObject({ results: [SETTLED.ok] });
   });
 });

@@ -236,6 +236,11 @@ export interface MoveTask {
   readonly startedAtMs: number;
 }
 
+export interface LeaseExtension {
+  readonly receiptHandle: string;
+  readonly visibilityTimeoutMs: number;
+}
+
 export interface NodeStatus {
   readonly id: number;
   readonly role: "leader" | "follower" | "candidate" | "learner" | "probation" | "unknown";
@@ -325,7 +330,11 @@ export interface Broker {
   extend(
     context: CallContext,
     queue: string,
-    entries: readonly { readonly receiptHandle: string; readonly visibilityTimeoutMs: number }[],
+    entries: readonly LeaseExtension[],
+    options?: {
+      /** Also leases that are over, while nobody was given the message since. */
+      readonly revives: boolean;
+    },
   ): Promise<readonly ReceiptResult[]>;
   /** Gives a message back before its deadline, to be available after `delayMs`. */
   release(

@@ -36,6 +36,7 @@ import type {
   CallContext,
   ClusterStatus,
   Delivery,
+  LeaseExtension,
   MoveTask,
   NewMessage,
   PackedBodies,
@@ -352,7 +353,8 @@ export class EngineBroker implements Broker {
   extend(
     context: CallContext,
     queue: string,
-    entries: readonly { readonly receiptHandle: string; readonly visibilityTimeoutMs: number }[],
+    entries: readonly LeaseExtension[],
+    { revives }: { readonly revives: boolean } = { revives: false },
   ): Promise<readonly ReceiptResult[]> {
     return this.#settle(context, queue, {
       action: "extend",
@@ -361,7 +363,7 @@ export class EngineBroker implements Broker {
         const leases = command.leases.map((lease, i) => {
           return { ...lease, ms: entries[positions[i] ?? 0]?.visibilityTimeoutMs ?? 0 };
         });
-        encodeExtend(writer, { ...command, leases });
+        encodeExtend(writer, { ...command, leases, revives });
       },
     });
   }

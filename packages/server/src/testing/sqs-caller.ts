@@ -1,4 +1,4 @@
-/** The SQS API on an in-memory broker, called with values: what tests of its actions use. */
+/** The SQS API on an in-memory broker, or on a real engine, called with values: what tests of its actions use. */
 import { encodeUtf8 } from "@kqueuey/base";
 import type { KQueueyError } from "@kqueuey/contract";
 import type { SqsSettings } from "../api/sqs/call.ts";
@@ -6,6 +6,7 @@ import { createSqsApi, type SqsPorts } from "../api/sqs/sqs-api.ts";
 import type { PlainHandler, PlainRequest, PlainResponse } from "../exchange.ts";
 import { nodeDigests } from "../node/digests.ts";
 import { MemoryBroker } from "./memory-broker.ts";
+import type { OneNode } from "./one-node.ts";
 import { ManualClock } from "./timer-clock.ts";
 
 /** An answer, its body parsed. */
@@ -20,16 +21,34 @@ export interface SqsReply {
 
 export const QUEUES_URL = "http://sqs.test:9324/000000000000";
 
+/** Time that a test moves on. */
+interface MovableClock {
+  nowMs(): number;
+  advance(ms: number): void;
+}
+
+interface CallerOptions extends Pick<SqsPorts, "authenticate"> {
+  /** The engine to ask, instead of the broker in memory. */
+  readonly node?: OneNode;
+}
+
 export class SqsCaller {
-  readonly clock: ManualClock = new ManualClock();
-  readonly broker: MemoryBroker = new MemoryBroker(this.clock);
+  readonly clock: MovableClock;
+  /** Asked unless there is a node. */
+  readonly broker: MemoryBroker;
+  readonly #node: OneNode | undefined;
   readonly faults: KQueueyError[] = [];
   readonly api: PlainHandler;
 
-  constructor(ports: Pick<SqsPorts, "authenticate"> = {}, settings: Partial<SqsSettings> = {}) {
+  constructor(options: CallerOptions = {}, settings: Partial<SqsSettings> = {}) {
+    const { node, ...ports } = options;
+    const clock = new ManualClock();
+    this.broker = new MemoryBroker(clock);
+    this.clock = node ?? clock;
+    this.#node = node;
     this.api = createSqsApi(
       {
-        broker: this.broker,
+        broker: node?.broker ?? this.broker,
         digests: nodeDigests,
         newRequestId: () => "00000000-0000-4000-8000-0000000000aa",
         nowMs: () => this.clock.nowMs(),
@@ -96,6 +115,7 @@ export class SqsCaller {
 
   /** Any request. */
   async request(request: PlainRequest): Promise<SqsReply> {
+    await this.#node?.settle();
     const response = await this.api.handle(request);
     const text = String(response.body);
     const isJson = response.headers["Content-Type"] === "application/x-amz-json-1.0";

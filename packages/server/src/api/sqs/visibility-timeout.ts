@@ -10,6 +10,9 @@ import {
 import { type Members, optionalInteger, requiredText } from "./input.ts";
 import { isWithinRange, type SqsLimits } from "./limits.ts";
 
+/** SQS hides a message again whose time is over, unless somebody else was given it. */
+export const REVIVES = { revives: true } as const;
+
 /** Throws InvalidParameterValue unless it is in the range of the limits. */
 export function checkVisibilityTimeout({ visibilitySeconds }: SqsLimits, seconds: number): void {
   if (isWithinRange(visibilitySeconds, seconds)) return;

@@ -205,7 +205,9 @@ const RECEIVING: readonly Behaviour[] = [
       await sqs.sendMessage("q", "a");
       const { response } = await sqs.call("ReceiveMessage", { QueueUrl: "q" });
       response.handover?.undelivered();
-      const [message] = await receive(sqs, "q", { AttributeNames: ["ApproximateReceiveCount"] });
+      // What is given back comes by way of the log: the poll waits for it.
+      const input = { AttributeNames: ["ApproximateReceiveCount"], WaitTimeSeconds: 20 };
+      const [message] = await receive(sqs, "q", input);
       assert.deepEqual(message?.["Attributes"], { ApproximateReceiveCount: "1" });
     },
   },
