@@ -14,7 +14,7 @@ const ACCEPT_HEAD_BYTES = 42;
 const LEASE_MS_HIGH_BYTE = 2 + 12 + 3;
 const QUEUE_ID_BYTES = 6;
 
-/** 2 for FIFO queues, move tasks, receives with a bound and extensions that revive, else 1. The command was validated. */
+/** 2 for FIFO queues, move tasks, receives with a bound, extensions that revive; else 1. The command was validated. */
 export function commandVersion(command: Uint8Array): 1 | 2 {
   const kind = command[0] ?? 0;
   if (kind >= FIRST_KIND_OF_2) return 2;

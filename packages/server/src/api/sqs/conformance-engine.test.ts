@@ -1,4 +1,4 @@
-/** Every row of docs/api/sqs.md again, on a real engine of one node: the in-memory broker is not the judge of itself. */
+/** Every row of docs/api/sqs.md again, on a real engine of one node: the broker in memory is no judge of itself. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { HangUp } from "../../call-signal.ts";
 import { OneNode } from "../../testing/one-node.ts";
