@@ -25,6 +25,7 @@ import {
   TASK_ID_BYTES,
 } from "./move-tasks.ts";
 import type { Page } from "./page.ts";
+import { referenceTo } from "./page-pool.ts";
 import { takeOut } from "./places.ts";
 import type { QueueState } from "./queue.ts";
 
@@ -124,8 +125,9 @@ function stepTask(
     endTask(core, tasks, "failed", "too-long");
     return steps;
   }
+  const cursor: Cursor = { place: 0, firstSequence: 0, slot: 0 };
   for (let left = steps; ; left--) {
-    const next = firstReady(source, task.horizon);
+    const next = nextMovable(source, cursor, task.horizon);
     if (next === undefined) {
       endTask(core, tasks, "completed", "none");
       return left;
@@ -146,21 +148,50 @@ interface Found {
   readonly slot: number;
 }
 
-/** The oldest message that could be received and has a sequence below `horizon`. */
-function firstReady(queue: QueueState, horizon: number): Found | undefined {
-  const fresh = firstOf(queue, false);
-  const redelivered = firstOf(queue, true);
-  const first = sequenceOf(redelivered) < sequenceOf(fresh) ? redelivered : fresh;
-  return sequenceOf(first) < horizon ? first : undefined;
+/** Where a step is in the queue: what is before it can't be moved by this step. */
+interface Cursor {
+  /** Place of the page among the queue's, and which one it was: it goes with its last message. */
+  place: number;
+  firstSequence: number;
+  slot: number;
 }
 
-function firstOf(queue: QueueState, redelivered: boolean): Found | undefined {
-  const page = queue.pages.firstReady(redelivered);
-  return page === undefined ? undefined : { page, slot: page.nextReady(0, redelivered) };
+/**
+ * The oldest message from the cursor on that could be received and has a sequence below `horizon`. In a FIFO queue only
+ * the first of a group: what is behind a leased or delayed one stays behind it.
+ */
+function nextMovable(queue: QueueState, cursor: Cursor, horizon: number): Found | undefined {
+  for (;;) {
+    const page = queue.pages.at(cursor.place);
+    if (page === undefined || page.firstSequence >= horizon) return undefined;
+    if (page.firstSequence !== cursor.firstSequence) {
+      cursor.firstSequence = page.firstSequence;
+      cursor.slot = 0;
+    }
+    const slot = readyFrom(page, cursor.slot);
+    if (slot < 0) {
+      cursor.place += 1;
+      continue;
+    }
+    if (page.firstSequence + slot >= horizon) return undefined;
+    cursor.slot = slot;
+    if (isFirstOfGroup(queue, page, slot)) return { page, slot };
+    cursor.slot = slot + 1;
+  }
 }
 
-function sequenceOf(found: Found | undefined): number {
-  return found === undefined ? Number.POSITIVE_INFINITY : found.page.firstSequence + found.slot;
+/** The first slot at or after `from` that is ready, in either class; -1 when there is none. */
+function readyFrom(page: Page, from: number): number {
+  const fresh = page.freshCount > 0 ? page.nextReady(from, false) : -1;
+  const redelivered = page.redeliveredCount > 0 ? page.nextReady(from, true) : -1;
+  if (fresh < 0 || redelivered < 0) return Math.max(fresh, redelivered);
+  return Math.min(fresh, redelivered);
+}
+
+/** True for every message of a standard queue. */
+function isFirstOfGroup(queue: QueueState, page: Page, slot: number): boolean {
+  const { fifo } = queue;
+  return fifo === undefined || fifo.groups.first(page.group(slot)) === referenceTo(page, slot);
 }
 
 /** Why the message can't be moved; undefined when it was. */

@@ -1,5 +1,6 @@
 /** What the model knows of move tasks: when they are due, and how much they may move. */
 import type { PlainOutcome, TestCommand } from "./driver.ts";
+import type { Message, ModelQueue } from "./model-queue.ts";
 
 export interface ModelTask {
   readonly task: number;
@@ -58,6 +59,17 @@ export function earn(task: ModelTask, now: number): void {
   task.credit = Math.min(saved, Math.max(1_000, 200 * task.perSecond));
   task.steppedAt = now;
   if (now - task.startedAt > 129_600_000) task.status = "failed too-long";
+}
+
+/** The oldest message that a task may move; in a FIFO queue only the first of its group. */
+export function firstMovable(queue: ModelQueue, horizon: number): Message | undefined {
+  const { fifo, messages } = queue;
+  return messages.find(
+    (each) =>
+      each.place === "ready" &&
+      each.sequence < horizon &&
+      (fifo === undefined || fifo.first(messages, each.group) === each),
+  );
 }
 
 function isRunning({ status }: ModelTask): boolean {

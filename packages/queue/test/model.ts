@@ -7,7 +7,7 @@ import { DEFAULT_ATTRIBUTES } from "../src/index.ts";
 import { sizeClassOf, sizeOfClass } from "../src/size-class.ts";
 import { type PlainOutcome, recordBytes, type TestCommand } from "./driver.ts";
 import { FifoModel } from "./fifo-model.ts";
-import { cancelMove, earn, isDue, type ModelTask, startMove } from "./model-moves.ts";
+import { cancelMove, earn, firstMovable, isDue, type ModelTask, startMove } from "./model-moves.ts";
 import { follow, granted, type Message, type ModelQueue, remove } from "./model-queue.ts";
 import { type Remembered, RequestsModel } from "./requests-model.ts";
 
@@ -84,9 +84,7 @@ export class Model {
       if (left === 0) return;
       earn(task, this.now);
       while (task.status === "running") {
-        const message = queue.messages.find(
-          ({ place, sequence }) => place === "ready" && sequence < task.horizon,
-        );
+        const message = firstMovable(queue, task.horizon);
         if (message === undefined) task.status = "completed";
         if (message === undefined || left === 0 || task.credit < 1_000) break;
         const failure = this.#moveByTask(queue, task, message);

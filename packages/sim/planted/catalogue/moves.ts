@@ -105,8 +105,8 @@ export const MOVE_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: "queue/src/move.ts",
-        find: "  return sequenceOf(first) < horizon ? first : undefined;",
-        replace: "  return horizon > 0 ? first : undefined;",
+        find: "const next = nextMovable(source, cursor, task.horizon);",
+        replace: "const next = nextMovable(source, cursor, Number.POSITIVE_INFINITY);",
       },
     ],
     caughtBy: ["audited-moves", "counters"],
