@@ -19,6 +19,7 @@ function offering() {
     id: ID,
     manifest: new Uint8Array(1),
     pieceCount: 3,
+    bytes: 3,
     readPiece: () => undefined,
     release: () => undefined,
   };

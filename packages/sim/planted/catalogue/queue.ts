@@ -47,7 +47,7 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
     promise: "one holder at a time",
     patches: [
       {
-        file: "queue/src/receive.ts",
+        file: "queue/src/granting.ts",
         find: "if (leaseMs > 0) putLeased(core, page, slot, core.now + leaseMs);",
         replace: "if (leaseMs > 0) putLeased(core, page, slot, core.now + Math.ceil(leaseMs / 2));",
       },
