@@ -107,7 +107,8 @@ export class OneNode {
         store: { cacheBytesMax: 16 * MIB },
         walSegmentBytes: 16 * MIB,
         walSyncMode: () => "fdatasync",
-        requestTimeoutMs: 60_000,
+        // Longer than any test moves time on: a call is timed from the engine's last turn, before the move.
+        requestTimeoutMs: 1_000_000_000,
         callsMax: 100_000,
         clientUrl: () => "",
       },

@@ -418,3 +418,29 @@ describe("errors", () => {
     ]);
   });
 });
+
+const METADATA = {
+  ResponseMetadata: { RequestId: "00000000-0000-4000-8000-0000000000aa" },
+};
+
+describe("an answer in JSON", () => {
+  const accept = { accept: "application/json" };
+
+  test.each<[string, unknown]>([
+    ["Action=ListQueues", { ListQueuesResponse: { ListQueuesResult: {}, ...METADATA } }],
+    ["Action=DeleteQueue&QueueUrl=q", { DeleteQueueResponse: METADATA }],
+  ])("is given to GET %s", async (query, expected) => {
+    const sqs = new SqsCaller();
+    if (query.includes("QueueUrl")) await sqs.createQueue("q");
+    const reply = await sqs.query(query, { method: "GET" }, accept);
+    expect(reply.headers["Content-Type"]).toBe("application/json");
+    expect(JSON.parse(reply.text)).toEqual(expected);
+  });
+
+  test("is given to nobody who posts a form, or who does not ask for it", async () => {
+    const sqs = new SqsCaller();
+    const posted = await sqs.query({ Action: "ListQueues" }, {}, accept);
+    const plain = await sqs.query("Action=ListQueues", { method: "GET" }, { accept: "*/*" });
+    for (const { text } of [posted, plain]) expect(text).toMatch(/^<\?xml/);
+  });
+});

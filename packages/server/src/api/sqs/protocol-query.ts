@@ -8,6 +8,7 @@ import { parameter, readParameters } from "./query-parameters.ts";
 import { element, escapeText } from "./xml.ts";
 
 const DECLARATION = '<?xml version="1.0"?>';
+const JSON_TYPE = "application/json";
 const NAMESPACE = 'xmlns="http://queue.amazonaws.com/doc/2012-11-05/"';
 
 /** Whether the request speaks this protocol: a form, an `Action` in the query string, or a queue's own path. */
@@ -43,7 +44,29 @@ function withQueueOfPath(members: Members, path: string): Members {
   return { ...members, QueueUrl: path };
 }
 
+/** Whether the request asks for JSON in place of XML, which the service heeds for `GET` alone. */
+function wantsJson(head: RequestHead): boolean {
+  return head.method === "GET" && head.header("accept")?.includes(JSON_TYPE) === true;
+}
+
+/** In a form of its own: like the XML, with the members of the JSON protocol; only messages are in lower case. */
+function writeJsonAnswer(to: AnswerTo, output: Members | undefined): PlainResponse {
+  const { action, requestId } = to;
+  const { Messages: messages, ...others } = output ?? {};
+  const result = messages === undefined ? others : { ...others, messages };
+  const response = {
+    ...(output === undefined ? {} : { [`${action}Result`]: result }),
+    ResponseMetadata: { RequestId: requestId },
+  };
+  return {
+    status: 200,
+    headers: headersOf(requestId, JSON_TYPE),
+    body: JSON.stringify({ [`${action}Response`]: response }),
+  };
+}
+
 function writeAnswer(to: AnswerTo, output: Members | undefined): PlainResponse {
+  if (wantsJson(to.head)) return writeJsonAnswer(to, output);
   const { action, requestId } = to;
   const result =
     output === undefined ? "" : element(`${action}Result`, writeMembers(action, output));
@@ -55,10 +78,16 @@ function writeAnswer(to: AnswerTo, output: Members | undefined): PlainResponse {
   };
 }
 
-function writeError(error: SqsError, requestId: string): PlainResponse {
+function writeError(error: SqsError, requestId: string, head: RequestHead): PlainResponse {
   const { status } = error;
   if (error.kind === "NoAction") {
     return { status, headers: headersOf(requestId), body: "<UnknownOperationException/>\n" };
+  }
+  if (wantsJson(head)) {
+    const side = status >= 500 ? "Receiver" : "Sender";
+    const told = { Code: error.code, Message: error.queryMessage, Type: side };
+    const body = JSON.stringify({ Error: told, RequestId: requestId });
+    return { status, headers: headersOf(requestId, JSON_TYPE), body };
   }
   const inside =
     element("Type", status >= 500 ? "Receiver" : "Sender") +
@@ -73,6 +102,6 @@ function writeError(error: SqsError, requestId: string): PlainResponse {
   };
 }
 
-function headersOf(requestId: string): Readonly<Record<string, string>> {
-  return { "Content-Type": "text/xml", "x-amzn-RequestId": requestId };
+function headersOf(requestId: string, type = "text/xml"): Readonly<Record<string, string>> {
+  return { "Content-Type": type, "x-amzn-RequestId": requestId };
 }

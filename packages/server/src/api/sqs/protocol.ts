@@ -14,6 +14,7 @@ export interface ProtocolRequest {
 export interface AnswerTo {
   readonly action: string;
   readonly requestId: string;
+  readonly head: RequestHead;
 }
 
 export interface Protocol {

@@ -109,7 +109,7 @@ async function answer(
   const read = protocol.read(asked.request);
   const action = findAction(read.action);
   const input = read.members();
-  const to = { action: read.action, requestId };
+  const to = { action: read.action, requestId, head: asked.request };
   try {
     return writeAnswer(protocol, to, await action(call, input));
   } catch (error) {

@@ -90,13 +90,22 @@ export const PROTOCOLS: readonly Behaviour[] = [
   },
   {
     action: "Every action",
-    behaviour: "`Accept: application/json` on a Query request",
-    service: "JSON in a form of its own",
-    ours: "XML, as to everybody: no SDK asks for it",
+    behaviour: "`Accept: application/json` on a Query request by `GET`",
+    service: "JSON in a form of its own, with `messages` in lower case",
+    ours: "the same form; members inside are those of the JSON protocol, and errors are as we remember them: no SDK asks for it",
     test: async (sqs) => {
-      const headers = { accept: "application/json" };
-      const reply = await sqs.query("Action=ListQueues", { method: "GET" }, headers);
-      assert.match(reply.text, /^<\?xml/);
+      await sqs.createQueue("q");
+      await sqs.sendMessage("q", "a");
+      const get = async (query: string): Promise<unknown> =>
+        JSON.parse(
+          (await sqs.query(query, { method: "GET" }, { accept: "application/json" })).text,
+        );
+      const received = Object(await get("Action=ReceiveMessage&QueueUrl=q"));
+      assert.equal(received.ReceiveMessageResponse.ReceiveMessageResult.messages[0].Body, "a");
+      const missing = Object(await get("Action=GetQueueUrl&QueueName=x"));
+      assert.equal(missing.Error.Code, "AWS.SimpleQueueService.NonExistentQueue");
+      const { text } = await sqs.query("", { method: "GET", path: "/000000000000/q" });
+      assert.equal(text, "<UnknownOperationException/>\n");
     },
   },
   {
