@@ -124,12 +124,13 @@ const SENDING: readonly Behaviour[] = [
       assert.match(String(first["SequenceNumber"]), /^\d{20}$/);
       const [message] = await receive(sqs, "q.fifo");
       await remove(sqs, message ?? {});
-      sqs.clock.advance(5 * MINUTE - 1);
+      // The engine's time goes on by itself, too; the edge to the ms is in the tests of the state machine.
+      sqs.clock.advance(4 * MINUTE);
       const again = await send(sqs, "other", "b", "d");
       assert.equal(again["MessageId"], first["MessageId"]);
       assert.equal(again["SequenceNumber"], first["SequenceNumber"]);
       assert.equal(await bodies(sqs), "");
-      sqs.clock.advance(1);
+      sqs.clock.advance(MINUTE);
       const later = await send(sqs, "g", "c", "d");
       assert.notEqual(later["MessageId"], first["MessageId"]);
       assert.ok(String(later["SequenceNumber"]) > String(first["SequenceNumber"]));
