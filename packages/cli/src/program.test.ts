@@ -194,6 +194,21 @@ describe("queues", () => {
     });
   });
 
+  it("are FIFO queues when asked for", async () => {
+    const t = setUp();
+    const line = "queue create q.fifo --fifo --deduplication-scope messageGroup";
+    expect((await t.run(...line.split(" "))).code).toBe(0);
+    await t.run("queue", "create", "r.fifo", "--fifo", "--content-based-deduplication");
+    expect(t.cluster.calls.map((call) => call[2])).toEqual([
+      { fifo: { deduplicationScope: "messageGroup", contentBasedDeduplication: false } },
+      { fifo: { deduplicationScope: "queue", contentBasedDeduplication: true } },
+    ]);
+    expect(await t.run("queue", "create", "s", "--content-based-deduplication")).toMatchObject({
+      code: 2,
+      err: "kqueuey: deduplication is for FIFO queues: give --fifo, too\n",
+    });
+  });
+
   it("are listed with their depths, page after page", async () => {
     const t = setUp();
     expect((await t.run("queue", "list")).out).toBe("no queues\n");
@@ -295,6 +310,14 @@ describe("send", () => {
       messageId: "message-1",
       sequence: 1,
     });
+  });
+
+  it("sends a group and a deduplication id", async () => {
+    const t = setUp();
+    await t.run("send", "q.fifo", "hello", "--group", "g", "--dedup-id", "d");
+    expect(t.cluster.calls).toEqual([
+      ["send", "q.fifo", { body: "hello", groupId: "g", deduplicationId: "d" }],
+    ]);
   });
 
   it("sends lines, passing over empty ones", async () => {

@@ -16,6 +16,7 @@ import {
   DeleteQueueResponseSchema,
   DescribeQueueRequestSchema,
   DescribeQueueResponseSchema,
+  type FifoAttributes as FifoMessage,
   KQueueyError,
   ListMoveTasksRequestSchema,
   ListMoveTasksResponseSchema,
@@ -41,6 +42,7 @@ import type {
   CallOptions,
   ClusterStatus,
   CreateQueueOptions,
+  FifoAttributes,
   ListQueuesOptions,
   MoveTask,
   MoveTaskStatus,
@@ -312,11 +314,18 @@ function attributesMessage(attributes: NewQueueAttributes): AttributesMessage {
     if (Number.isSafeInteger(value) && value >= 0 && value <= 0xffff_ffff) continue;
     throw new KQueueyError("INVALID_ATTRIBUTE", `${name} is ${value}; it must be a whole number`);
   }
-  const { deadLetter, ...numbers } = attributes;
-  return create(
-    QueueAttributesSchema,
-    deadLetter === undefined ? numbers : { ...numbers, deadLetter },
-  );
+  const { deadLetter, fifo, ...numbers } = attributes;
+  return create(QueueAttributesSchema, {
+    ...numbers,
+    ...(deadLetter === undefined ? {} : { deadLetter }),
+    ...(fifo === undefined ? {} : { fifo }),
+  });
+}
+
+function fifoOf(message: FifoMessage): FifoAttributes {
+  const { contentBasedDeduplication } = message;
+  const isNarrow = message.deduplicationScope === "messageGroup";
+  return { deduplicationScope: isNarrow ? "messageGroup" : "queue", contentBasedDeduplication };
 }
 
 function attributesOf(message: AttributesMessage | undefined): QueueAttributes {
@@ -332,5 +341,6 @@ function attributesOf(message: AttributesMessage | undefined): QueueAttributes {
       deadLetter === undefined
         ? undefined
         : { queue: deadLetter.queue, maximumReceives: deadLetter.maximumReceives },
+    fifo: message?.fifo === undefined ? undefined : fifoOf(message.fifo),
   };
 }

@@ -12,6 +12,7 @@ export type {
   ClusterStatus,
   CreateQueueOptions,
   DeadLetterPolicy,
+  FifoAttributes,
   Handler,
   HandlerContext,
   ListQueuesOptions,

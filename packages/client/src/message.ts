@@ -100,6 +100,14 @@ export class DeliveredMessage implements Message {
     return this.#hot.deadLetterSource;
   }
 
+  get groupId(): string | undefined {
+    return this.#hot.groupId;
+  }
+
+  get sequenceNumber(): string | undefined {
+    return this.#hot.sequenceNumber;
+  }
+
   /** How the client names this delivery. */
   get receipt(): ReceiptName {
     return this.#hot instanceof PackedMessage ? this.#hot : this.#hot.receiptHandle;

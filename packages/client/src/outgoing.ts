@@ -8,6 +8,8 @@ export interface OutgoingMessage {
   readonly delayMs: number | undefined;
   readonly attributes: readonly HotAttribute[] | undefined;
   readonly traceHeader: string | undefined;
+  readonly groupId?: string | undefined;
+  readonly deduplicationId?: string | undefined;
   readonly bytes: number;
 }
 
@@ -43,7 +45,10 @@ export function outgoing(input: NewMessage): OutgoingMessage {
   for (const { name, type, value } of attributes ?? []) {
     bytes += Buffer.byteLength(name) + type.length + value.length;
   }
-  return { body, delayMs, attributes, traceHeader, bytes: checkSize(bytes) };
+  const message = { body, delayMs, attributes, traceHeader, bytes: checkSize(bytes) };
+  const { groupId, deduplicationId } = input;
+  if (groupId === undefined && deduplicationId === undefined) return message;
+  return { ...message, groupId, deduplicationId };
 }
 
 function bodyBytes(body: Uint8Array | string): number {

@@ -28,13 +28,14 @@ export class Receiver {
 
   receive(options: ReceiveOptions): Promise<DeliveredMessage[]> {
     const { queue, receipts } = this.#home;
-    const { visibilityTimeoutMs, waitMs, maxBytes, signal } = options;
+    const { visibilityTimeoutMs, waitMs, maxBytes, attemptId, signal } = options;
     const request = {
       queue,
       maxMessages: options.maxMessages ?? 1,
       visibilityTimeoutMs,
       waitMs,
       maxBytes,
+      attemptId,
       bodiesAsData: true,
       packed: true,
       requestId: this.#ids.next(),

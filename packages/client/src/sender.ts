@@ -192,7 +192,9 @@ export function check(name: string, value: number, min: number, max: number): nu
 }
 
 /** A body alone can be packed with others. */
-function isPlain({ delayMs, attributes, traceHeader }: OutgoingMessage): boolean {
+function isPlain(message: OutgoingMessage): boolean {
+  const { delayMs, attributes, traceHeader, groupId, deduplicationId } = message;
+  if (groupId !== undefined || deduplicationId !== undefined) return false;
   return delayMs === undefined && attributes === undefined && traceHeader === undefined;
 }
 

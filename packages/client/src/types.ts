@@ -60,6 +60,10 @@ export type NewMessage =
       /** At most 10. */
       readonly attributes?: Readonly<Record<string, AttributeValue>> | undefined;
       readonly traceHeader?: string | undefined;
+      /** 1 to 128 characters from ! to ~. FIFO queues need it: messages of one group are received in order. */
+      readonly groupId?: string | undefined;
+      /** FIFO queues: a message with the id of one of the last five minutes is that one, and not stored again. */
+      readonly deduplicationId?: string | undefined;
     };
 
 /** A message that was stored. */
@@ -102,6 +106,8 @@ export interface ReceiveOptions extends CallOptions {
   readonly waitMs?: number | undefined;
   /** Ends the answer after the message with which its bodies reach this size: up to 4 MiB, which is the default. */
   readonly maxBytes?: number | undefined;
+  /** FIFO queues: the same for all tries of one receive, which then get the same messages. 1 to 128 characters. */
+  readonly attemptId?: string | undefined;
 }
 
 /** A received message. It is yours until its lease ends; tombstone it (`ack`) when the work is done. */
@@ -128,6 +134,10 @@ export interface Message {
   readonly fencingToken: number;
   /** For a dead letter: the queue it came from. */
   readonly deadLetterSource: string | undefined;
+  /** Its message group, if it was sent with one. */
+  readonly groupId: string | undefined;
+  /** Of a FIFO queue: 20 digits, growing. */
+  readonly sequenceNumber: string | undefined;
   /** Names this delivery. */
   readonly receiptHandle: string;
   /** Ms until the lease ends, as far as this process knows; 0 when it is over. */
@@ -267,6 +277,15 @@ export interface QueueAttributes {
   readonly receiveWaitMs: number;
   /** Where a message goes that was received `maximumReceives` times (1 to 1,000) without a tombstone. */
   readonly deadLetter: DeadLetterPolicy | undefined;
+  /** Of a FIFO queue, whose name ends with `.fifo`; undefined for a standard one. A queue stays what it is. */
+  readonly fifo: FifoAttributes | undefined;
+}
+
+export interface FifoAttributes {
+  /** Where a deduplication id counts. Fixed with the queue. */
+  readonly deduplicationScope: "queue" | "messageGroup";
+  /** Messages without a deduplication id get the SHA-256 of their body for one. */
+  readonly contentBasedDeduplication: boolean;
 }
 
 export interface DeadLetterPolicy {

@@ -1,7 +1,7 @@
 /** Names and ids that callers pass around, each with a parser that says exactly what is wrong. */
 import type { Brand } from "./brand.ts";
 
-/** 1 to 80 letters, digits, hyphens and underscores. */
+/** 1 to 80 letters, digits, hyphens and underscores; a FIFO queue's ends with `.fifo`, which counts. */
 export type QueueName = Brand<string, "QueueName">;
 /** A UUID in lower-case hex with hyphens. Stays the same over deliveries and moves. */
 export type MessageId = Brand<string, "MessageId">;
@@ -18,6 +18,8 @@ export const QUEUE_NAME_LENGTH_MAX = 80;
 /** Longest receipt handle, in characters. */
 export const RECEIPT_HANDLE_LENGTH_MAX = 1_024;
 
+/** At the end of a FIFO queue's name, and of no other. */
+const FIFO_SUFFIX = ".fifo";
 const NAME_CHARACTER = /^[A-Za-z0-9_-]$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -25,8 +27,11 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 export function parseQueueName(text: string): Parsed<QueueName> {
   if (text.length === 0) return refuse("a queue name must not be empty");
   let characters = 0;
+  const suffixAt = text.endsWith(FIFO_SUFFIX) ? text.length - FIFO_SUFFIX.length : text.length;
+  if (suffixAt === 0) return refuse("a queue name has something before .fifo");
   for (const character of text) {
     characters += 1;
+    if (characters > suffixAt) continue;
     if (!NAME_CHARACTER.test(character)) {
       const shown = JSON.stringify(character);
       return refuse(

@@ -4,7 +4,7 @@
  */
 
 /** The version that this code speaks. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** The oldest version that this code still understands. */
 export const PROTOCOL_VERSION_MIN = 1;
@@ -28,5 +28,10 @@ export const PROTOCOL_HISTORY: readonly ProtocolVersion[] = [
     version: 2,
     schemas: "ba3462dbf0f493d8",
     summary: "Move tasks.",
+  },
+  {
+    version: 3,
+    schemas: "fd06e94b1403fa15",
+    summary: "FIFO queues, message groups.",
   },
 ];

@@ -99,8 +99,13 @@ function printMessage(context: CliContext, options: Options, message: Message): 
   const body = text ?? `${Buffer.from(message.body).toString("base64")} (base64)`;
   const head = `message ${message.id}, received ${times}, ${seconds} s left\n`;
   context.out(
-    `${head}${renderPairs([...attributes, ["  receipt", message.receiptHandle]])}  ${visible(body)}\n\n`,
+    `${head}${renderPairs([...groupOf(message), ...attributes, ["  receipt", message.receiptHandle]])}  ${visible(body)}\n\n`,
   );
+}
+
+function groupOf({ groupId, sequenceNumber }: Message): readonly (readonly [string, string])[] {
+  const group = groupId === undefined ? [] : [["  group", groupId] as const];
+  return sequenceNumber === undefined ? group : [...group, ["  sequence number", sequenceNumber]];
 }
 
 async function acknowledge(

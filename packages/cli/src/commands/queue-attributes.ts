@@ -78,11 +78,21 @@ export function attributePairs(
     ["maximum message size", formatBytes(attributes.maximumMessageBytes)],
     ["receive wait", formatDuration(attributes.receiveWaitMs)],
     ["dead-letter queue", target],
+    ...fifoPairs(attributes),
+  ];
+}
+
+function fifoPairs({ fifo }: QueueAttributes): readonly (readonly [string, string])[] {
+  if (fifo === undefined) return [];
+  return [
+    ["deduplication scope", fifo.deduplicationScope],
+    ["content-based deduplication", fifo.contentBasedDeduplication ? "yes" : "no"],
   ];
 }
 
 /** A description as JSON has it. */
 export function descriptionToJson(description: QueueDescription): Record<string, unknown> {
-  const { deadLetter, ...attributes } = description.attributes;
-  return { ...description, attributes: { ...attributes, deadLetter: deadLetter ?? null } };
+  const { deadLetter, fifo, ...attributes } = description.attributes;
+  const kind = fifo === undefined ? {} : { fifo };
+  return { ...description, attributes: { ...attributes, deadLetter: deadLetter ?? null, ...kind } };
 }

@@ -18,6 +18,8 @@ interface Options extends ClusterOptions {
   readonly file?: string;
   readonly delay?: number;
   readonly attribute?: Readonly<Record<string, string>>;
+  readonly group?: string;
+  readonly dedupId?: string;
 }
 
 /** Failures that are shown one by one. */
@@ -35,9 +37,12 @@ export function addSend(parent: Command, context: CliContext): void {
     .argument("[message]", "the message's body")
     .option("-f, --file <path>", "send the bytes of a file as one message")
     .option("--delay <time>", "how long until it can be received: 0 to 15m", parseDuration)
-    .option("--attribute <name=value>", "a message attribute; may be repeated", collectPair);
+    .option("--attribute <name=value>", "a message attribute; may be repeated", collectPair)
+    .option("--group <id>", "the message group; FIFO queues need it")
+    .option("--dedup-id <id>", "FIFO queues: the deduplication id");
   addClusterOptions(command, [
     'kqueuey send orders "hello"',
+    'kqueuey send orders.fifo "hello" --group customer-7 --dedup-id order-12',
     "kqueuey send orders --file order.json --attribute type=order",
     "seq 100000 | kqueuey send orders",
   ]).action((queue: string, message: string | undefined, options: Options) =>
@@ -84,11 +89,13 @@ function readBody(context: CliContext, path: string): Uint8Array {
 }
 
 function withOptions(body: string | Uint8Array, options: Options): NewMessage {
-  const { delay, attribute } = options;
+  const { delay, attribute, group, dedupId } = options;
   return {
     body,
     ...(delay === undefined ? {} : { delayMs: delay }),
     ...(attribute === undefined ? {} : { attributes: attribute }),
+    ...(group === undefined ? {} : { groupId: group }),
+    ...(dedupId === undefined ? {} : { deduplicationId: dedupId }),
   };
 }
 

@@ -29,6 +29,8 @@ export function messageToJson(message: Message): Record<string, unknown> {
     fencingToken: message.fencingToken,
     leaseRemainingMs: Math.floor(message.remainingMs()),
     ...(message.traceHeader === undefined ? {} : { traceHeader: message.traceHeader }),
+    ...(message.groupId === undefined ? {} : { groupId: message.groupId }),
+    ...(message.sequenceNumber === undefined ? {} : { sequenceNumber: message.sequenceNumber }),
     ...(message.deadLetterSource === undefined
       ? {}
       : { deadLetterSource: message.deadLetterSource }),

@@ -71,6 +71,7 @@ export class TestBroker {
     const full: QueueAttributes = {
       ...QUEUE_ATTRIBUTE_DEFAULTS,
       deadLetter: undefined,
+      fifo: undefined,
       ...attributes,
     };
     const known = this.#queues.get(name);

@@ -117,12 +117,22 @@ function plain(value: unknown): unknown {
   return value;
 }
 
+type Present<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+/** Without the members that are not there. */
+function present<T extends object>(value: T): Present<T> {
+  const there = Object.entries(value).filter(([, part]) => part !== undefined);
+  return Object.fromEntries(there) as Present<T>;
+}
+
 describe("send", () => {
   const message = fc.record({
     body: fc.oneof(data, text),
     delayMs: maybe(u32),
     attributes: fc.array(attribute, { maxLength: 4 }),
     traceHeader: maybe(text),
+    groupId: maybe(text),
+    deduplicationId: maybe(text),
   });
   const request = fc.record({
     queue: text,
@@ -136,9 +146,8 @@ describe("send", () => {
       fc.property(request, (hot) => {
         const expected = create(SendRequestSchema, {
           ...hot,
-          messages: hot.messages.map(({ body, attributes, delayMs, traceHeader }) => ({
-            ...(delayMs === undefined ? {} : { delayMs }),
-            ...(traceHeader === undefined ? {} : { traceHeader }),
+          messages: hot.messages.map(({ body, attributes, ...optional }) => ({
+            ...present(optional),
             body: {
               case: "data" as const,
               value: typeof body === "string" ? utf8.encode(body) : body,
@@ -225,12 +234,14 @@ describe("receive", () => {
       maxBytes: maybe(u32),
       bodiesAsData: fc.boolean(),
       packed: fc.boolean(),
+      attemptId: maybe(text),
       requestId: text,
     });
     fc.assert(
       fc.property(request, (hot) => {
-        const { visibilityTimeoutMs, waitMs, maxBytes, ...rest } = hot;
+        const { visibilityTimeoutMs, waitMs, maxBytes, attemptId, ...rest } = hot;
         const expected = create(ReceiveRequestSchema, rest);
+        if (attemptId !== undefined) expected.attemptId = attemptId;
         if (visibilityTimeoutMs !== undefined) expected.visibilityTimeoutMs = visibilityTimeoutMs;
         if (waitMs !== undefined) expected.waitMs = waitMs;
         if (maxBytes !== undefined) expected.maxBytes = maxBytes;
@@ -255,14 +266,14 @@ describe("receive", () => {
       fencingToken: u53,
       leaseRemainingMs: u32,
       deadLetterSource: maybe(text),
+      groupId: maybe(text),
+      sequenceNumber: maybe(text),
     });
     fc.assert(
       fc.property(fc.array(message, { maxLength: 6 }), (messages) => {
         const expected = create(ReceiveResponseSchema, {
-          messages: messages.map(({ traceHeader, deadLetterSource, ...m }) => ({
-            ...m,
-            ...(traceHeader === undefined ? {} : { traceHeader }),
-            ...(deadLetterSource === undefined ? {} : { deadLetterSource }),
+          messages: messages.map((m) => ({
+            ...present(m),
             body: { case: "data" as const, value: m.body },
             attributes: m.attributes.map(attributeMessage),
             sentAtMs: BigInt(m.sentAtMs),

@@ -23,6 +23,8 @@ export interface HotReceiveRequest {
   readonly bodiesAsData: boolean;
   /** The answer may come packed. */
   readonly packed: boolean;
+  /** FIFO queues: the same for all tries of one receive. */
+  readonly attemptId?: string | undefined;
   /** "" when there is none. */
   readonly requestId: string;
 }
@@ -42,6 +44,8 @@ export interface HotReceivedMessage {
   readonly fencingToken: number;
   readonly leaseRemainingMs: number;
   readonly deadLetterSource: string | undefined;
+  readonly groupId?: string | undefined;
+  readonly sequenceNumber?: string | undefined;
 }
 
 /** Writes a ReceiveRequest. */
@@ -53,6 +57,7 @@ export function encodeReceiveRequest(writer: WireWriter, request: HotReceiveRequ
   if (request.maxBytes !== undefined) writer.uintField(5, request.maxBytes);
   writer.boolFieldUnlessFalse(6, request.bodiesAsData);
   writer.boolFieldUnlessFalse(7, request.packed);
+  if (request.attemptId !== undefined) writer.textField(8, request.attemptId);
   writer.textFieldUnlessEmpty(15, request.requestId);
 }
 
@@ -66,6 +71,7 @@ export function decodeReceiveRequest(bytes: Uint8Array, start = 0): HotReceiveRe
   let maxBytes: number | undefined;
   let bodiesAsData = false;
   let packed = false;
+  let attemptId: string | undefined;
   let requestId = "";
   while (reader.next()) {
     switch (reader.field) {
@@ -90,6 +96,9 @@ export function decodeReceiveRequest(bytes: Uint8Array, start = 0): HotReceiveRe
       case 7:
         packed = reader.bool();
         break;
+      case 8:
+        attemptId = reader.text();
+        break;
       case 15:
         requestId = reader.text();
         break;
@@ -98,7 +107,8 @@ export function decodeReceiveRequest(bytes: Uint8Array, start = 0): HotReceiveRe
     }
   }
   const times = { visibilityTimeoutMs, waitMs };
-  return { queue, maxMessages, ...times, maxBytes, bodiesAsData, packed, requestId };
+  const request = { queue, maxMessages, ...times, maxBytes, bodiesAsData, packed, requestId };
+  return attemptId === undefined ? request : { ...request, attemptId };
 }
 
 /** Writes a ReceiveResponse. Bodies go as data: the stream's clients ask for that. */
@@ -120,6 +130,8 @@ export function encodeReceiveResponse(
     writer.uintFieldUnlessZero(11, message.fencingToken);
     writer.uintFieldUnlessZero(12, message.leaseRemainingMs);
     if (message.deadLetterSource !== undefined) writer.textField(13, message.deadLetterSource);
+    if (message.groupId !== undefined) writer.textField(14, message.groupId);
+    if (message.sequenceNumber !== undefined) writer.textField(15, message.sequenceNumber);
     writer.end(mark);
   }
 }
@@ -145,20 +157,7 @@ export function decodeReceiveResponse(bytes: Uint8Array, start = 0): HotReceiveR
 
 function decodeReceivedMessage(reader: WireReader): HotReceivedMessage {
   const outer = reader.enter();
-  const message = {
-    messageId: "",
-    receiptHandle: "",
-    body: EMPTY,
-    attributes: NO_ATTRIBUTES,
-    traceHeader: undefined as string | undefined,
-    sender: "",
-    sentAtMs: 0,
-    firstReceivedAtMs: 0,
-    receiveCount: 0,
-    fencingToken: 0,
-    leaseRemainingMs: 0,
-    deadLetterSource: undefined as string | undefined,
-  };
+  const message = newReceivedMessage();
   let attributes: HotAttribute[] | undefined;
   while (reader.next()) {
     switch (reader.field) {
@@ -202,6 +201,12 @@ function decodeReceivedMessage(reader: WireReader): HotReceivedMessage {
       case 13:
         message.deadLetterSource = reader.text();
         break;
+      case 14:
+        message.groupId = reader.text();
+        break;
+      case 15:
+        message.sequenceNumber = reader.text();
+        break;
       default:
         reader.skip();
     }
@@ -209,6 +214,27 @@ function decodeReceivedMessage(reader: WireReader): HotReceivedMessage {
   reader.leave(outer);
   if (attributes !== undefined) message.attributes = attributes;
   return message;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+function newReceivedMessage(): Mutable<HotReceivedMessage> {
+  return {
+    messageId: "",
+    receiptHandle: "",
+    body: EMPTY,
+    attributes: NO_ATTRIBUTES,
+    traceHeader: undefined,
+    sender: "",
+    sentAtMs: 0,
+    firstReceivedAtMs: 0,
+    receiveCount: 0,
+    fencingToken: 0,
+    leaseRemainingMs: 0,
+    deadLetterSource: undefined,
+    groupId: undefined,
+    sequenceNumber: undefined,
+  };
 }
 
 const EMPTY: Uint8Array = new Uint8Array(0);

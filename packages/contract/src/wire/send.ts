@@ -24,6 +24,8 @@ export interface HotNewMessage {
   readonly delayMs?: number;
   readonly attributes: readonly HotAttribute[];
   readonly traceHeader?: string;
+  readonly groupId?: string;
+  readonly deduplicationId?: string;
 }
 
 /** A message to encode: a text body is written as UTF-8. */
@@ -32,6 +34,8 @@ export interface HotNewMessageInput {
   readonly delayMs?: number | undefined;
   readonly attributes?: readonly HotAttribute[] | undefined;
   readonly traceHeader?: string | undefined;
+  readonly groupId?: string | undefined;
+  readonly deduplicationId?: string | undefined;
 }
 
 /** A SendRequest in the program. */
@@ -55,7 +59,7 @@ export type HotIndexedSendResult = HotSendResult & { readonly index: number };
 
 /** Writes one message into a batch of its own: a client's batcher appends as messages come. */
 export function encodeNewMessage(writer: WireWriter, message: HotNewMessageInput): void {
-  const { body, delayMs, attributes, traceHeader } = message;
+  const { body, delayMs, attributes, traceHeader, groupId, deduplicationId } = message;
   const mark = writer.begin(2, body.length + 8);
   if (typeof body === "string") writer.textField(2, body);
   else writer.bytesField(2, body);
@@ -64,6 +68,8 @@ export function encodeNewMessage(writer: WireWriter, message: HotNewMessageInput
     for (const attribute of attributes) encodeAttribute(writer, 4, attribute);
   }
   if (traceHeader !== undefined) writer.textField(5, traceHeader);
+  if (groupId !== undefined) writer.textField(6, groupId);
+  if (deduplicationId !== undefined) writer.textField(7, deduplicationId);
   writer.end(mark);
 }
 
@@ -215,6 +221,8 @@ function decodeNewMessage(reader: WireReader): HotNewMessage {
   let delayMs: number | undefined;
   let attributes: HotAttribute[] | undefined;
   let traceHeader: string | undefined;
+  let groupId: string | undefined;
+  let deduplicationId: string | undefined;
   while (reader.next()) {
     switch (reader.field) {
       case 1:
@@ -233,6 +241,12 @@ function decodeNewMessage(reader: WireReader): HotNewMessage {
       case 5:
         traceHeader = reader.text();
         break;
+      case 6:
+        groupId = reader.text();
+        break;
+      case 7:
+        deduplicationId = reader.text();
+        break;
       default:
         reader.skip();
     }
@@ -240,9 +254,12 @@ function decodeNewMessage(reader: WireReader): HotNewMessage {
   reader.leave(outer);
   const message = { body, attributes: attributes ?? NO_ATTRIBUTES };
   // Nearly every message ends here; the others are worth a second object.
-  if (delayMs === undefined && traceHeader === undefined) return message;
+  const isGrouped = groupId !== undefined || deduplicationId !== undefined;
+  if (delayMs === undefined && traceHeader === undefined && !isGrouped) return message;
   return {
     ...message,
+    ...(groupId === undefined ? {} : { groupId }),
+    ...(deduplicationId === undefined ? {} : { deduplicationId }),
     ...(delayMs === undefined ? {} : { delayMs }),
     ...(traceHeader === undefined ? {} : { traceHeader }),
   };

@@ -36,7 +36,7 @@ import type {
   SendResult,
 } from "../../broker.ts";
 import { unpackBodies } from "../../broker.ts";
-import { describeWrongMessage } from "./check-message.ts";
+import { describeWrongId, describeWrongMessage } from "./check-message.ts";
 
 /** Who calls; a carrier makes one for each call. */
 export interface Caller {
@@ -159,8 +159,10 @@ export function receive(
   caller: Caller,
   request: HotReceiveRequest,
 ): Promise<Delivery> {
-  const { queue, visibilityTimeoutMs, waitMs } = request;
+  const { queue, visibilityTimeoutMs, waitMs, attemptId } = request;
   const context = contextFor(caller, queue, request.requestId);
+  const problem = describeWrongId("attempt_id", attemptId);
+  if (problem !== undefined) throw problem;
   const maxMessages = request.maxMessages === 0 ? 1 : request.maxMessages;
   const maxBytes = request.maxBytes ?? LIMITS.receiveBytes.max;
   checkRange("max_messages", maxMessages, LIMITS.receiveMessages);
@@ -174,6 +176,7 @@ export function receive(
     maxBytes,
     ...(visibilityTimeoutMs === undefined ? {} : { visibilityTimeoutMs }),
     ...(waitMs === undefined ? {} : { waitMs }),
+    ...(attemptId === undefined ? {} : { attemptId }),
   };
   return broker.receive(context, queue, options);
 }

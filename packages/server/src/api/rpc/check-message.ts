@@ -25,7 +25,17 @@ export function describeWrongMessage(
       `the trace header has ${traceHeader.length} characters; at most ${TRACE_HEADER_LENGTH_MAX} are allowed`,
     );
   }
+  const wrongId =
+    describeWrongId("group_id", message.groupId) ??
+    describeWrongId("deduplication_id", message.deduplicationId);
+  if (wrongId !== undefined) return wrongId;
   return attributes.length === 0 ? undefined : describeWrongAttributes(attributes, limits);
+}
+
+/** Why a text can't be the id of a group, of a deduplication or of an attempt; undefined for one that can, or none. */
+export function describeWrongId(name: string, id: string | undefined): KQueueyError | undefined {
+  if (id === undefined || /^[!-~]{1,128}$/.test(id)) return undefined;
+  return new KQueueyError("INVALID_ARGUMENT", `${name} must have 1 to 128 characters from ! to ~`);
 }
 
 function describeWrongAttributes(

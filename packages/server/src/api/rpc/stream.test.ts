@@ -183,7 +183,7 @@ describe("the handshake", () => {
     expect(errorOf(frame)).toMatchObject({
       code: "UNSUPPORTED",
       message:
-        "the client speaks protocol versions 8 to 9, this node 1 to 2; upgrade the older one",
+        "the client speaks protocol versions 8 to 9, this node 1 to 3; upgrade the older one",
     });
     expect(await client.closed).toBe(1002);
   });

@@ -11,6 +11,7 @@ import type {
   CreateQueueRequest,
   DescribeQueueResponseSchema,
   ExtendRequest,
+  FifoAttributes as FifoMessage,
   HotAttribute,
   HotNewMessage,
   HotReceiveRequest,
@@ -62,6 +63,8 @@ function fromNewMessage(message: NewMessageMessage): HotNewMessage {
     attributes: message.attributes.map(fromAttribute),
     ...(message.delayMs === undefined ? {} : { delayMs: message.delayMs }),
     ...(message.traceHeader === undefined ? {} : { traceHeader: message.traceHeader }),
+    ...(message.groupId === undefined ? {} : { groupId: message.groupId }),
+    ...(message.deduplicationId === undefined ? {} : { deduplicationId: message.deduplicationId }),
   };
 }
 
@@ -90,9 +93,9 @@ function fromAttribute(attribute: AttributeMessage): HotAttribute {
 /** A ReceiveRequest in the plain shape. */
 export function fromReceiveRequest(request: ReceiveRequest): HotReceiveRequest {
   const { queue, maxMessages, visibilityTimeoutMs, waitMs, maxBytes } = request;
-  const { bodiesAsData, packed, requestId } = request;
+  const { bodiesAsData, packed, attemptId, requestId } = request;
   const times = { visibilityTimeoutMs, waitMs };
-  return { queue, maxMessages, ...times, maxBytes, bodiesAsData, packed, requestId };
+  return { queue, maxMessages, ...times, maxBytes, bodiesAsData, packed, attemptId, requestId };
 }
 
 /** A TombstoneRequest in the plain shape. Throws MALFORMED_REQUEST. */
@@ -154,6 +157,7 @@ export function toReceivedMessage(
 ): MessageInitShape<typeof ReceivedMessageSchema> {
   const text = bodiesAsData ? undefined : decodeUtf8(message.body);
   const { messageId, receiptHandle, sender, receiveCount, traceHeader, deadLetterSource } = message;
+  const { groupId, sequenceNumber } = message;
   return {
     messageId,
     receiptHandle,
@@ -168,6 +172,8 @@ export function toReceivedMessage(
     leaseRemainingMs: Math.floor(message.leaseRemainingMs),
     ...(traceHeader === undefined ? {} : { traceHeader }),
     ...(deadLetterSource === undefined ? {} : { deadLetterSource }),
+    ...(groupId === undefined ? {} : { groupId }),
+    ...(sequenceNumber === undefined ? {} : { sequenceNumber }),
   };
 }
 
@@ -186,7 +192,7 @@ function toAttribute(attribute: HotAttribute): MessageInitShape<typeof MessageAt
 function fromAttributes(attributes: AttributesMessage | undefined): QueueAttributeChanges {
   if (attributes === undefined) return {};
   const { visibilityTimeoutMs, delayMs, retentionMs, maximumMessageBytes } = attributes;
-  const { receiveWaitMs, deadLetter } = attributes;
+  const { receiveWaitMs, deadLetter, fifo } = attributes;
   return {
     ...(visibilityTimeoutMs === undefined ? {} : { visibilityTimeoutMs }),
     ...(delayMs === undefined ? {} : { delayMs }),
@@ -198,7 +204,24 @@ function fromAttributes(attributes: AttributesMessage | undefined): QueueAttribu
       : {
           deadLetter: { queue: deadLetter.queue, maximumReceives: deadLetter.maximumReceives },
         }),
+    ...(fifo === undefined ? {} : { fifo: fromFifo(fifo) }),
   };
+}
+
+function fromFifo(fifo: FifoMessage): NonNullable<QueueAttributes["fifo"]> {
+  const { deduplicationScope, contentBasedDeduplication } = fifo;
+  switch (deduplicationScope) {
+    case "":
+    case "queue":
+      return { deduplicationScope: "queue", contentBasedDeduplication };
+    case "messageGroup":
+      return { deduplicationScope, contentBasedDeduplication };
+    default:
+      throw new KQueueyError(
+        "INVALID_ATTRIBUTE",
+        "fifo.deduplication_scope must be queue or messageGroup",
+      );
+  }
 }
 
 /** What a CreateQueueRequest asks for. */
@@ -231,8 +254,12 @@ export function fromSetQueueAttributesRequest(request: SetQueueAttributesRequest
 }
 
 function toAttributes(attributes: QueueAttributes): MessageInitShape<typeof QueueAttributesSchema> {
-  const { deadLetter, ...others } = attributes;
-  return deadLetter === undefined ? others : { ...others, deadLetter };
+  const { deadLetter, fifo, ...others } = attributes;
+  return {
+    ...others,
+    ...(deadLetter === undefined ? {} : { deadLetter }),
+    ...(fifo === undefined ? {} : { fifo }),
+  };
 }
 
 /** A queue's description. */
