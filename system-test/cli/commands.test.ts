@@ -138,3 +138,29 @@ test("help has examples, and wrong usage says so", async () => {
 function parse(text: string): unknown {
   return JSON.parse(text);
 }
+
+test("FIFO queues: groups in order, repeated sends dropped", async () => {
+  const cluster = await startCluster();
+  const run = commands(cluster);
+  expect((await run(["queue", "create", "orders", "--fifo"])).code).toBe(2);
+  await run(["queue", "create", "orders.fifo", "--fifo"]);
+  const shown = await run(["queue", "show", "orders.fifo", "--json"]);
+  expect(JSON.parse(shown.stdout)).toMatchObject({
+    attributes: { fifo: { deduplicationScope: "queue", contentBasedDeduplication: false } },
+  });
+  expect((await run(["send", "orders.fifo", "x"])).code).toBe(2);
+  const send = (body: string, group: string, id: string): Promise<Ended> =>
+    run(["send", "orders.fifo", body, "--group", group, "--dedup-id", id, "--json"]);
+  const first = JSON.parse((await send("a1", "a", "1")).stdout);
+  await send("a2", "a", "2");
+  await send("b1", "b", "3");
+  const again = JSON.parse((await send("other", "b", "1")).stdout);
+  expect(again).toEqual(first);
+  const poll = ["poll", "orders.fifo", "--json", "--max", "1"];
+  const one = JSON.parse((await run(poll)).stdout);
+  expect(one).toMatchObject({ body: "a1", groupId: "a", sequenceNumber: "10000000000000000001" });
+  expect(JSON.parse((await run(poll)).stdout)).toMatchObject({ body: "b1", groupId: "b" });
+  expect((await run(poll)).stdout).toBe("");
+  await run(["ack", "orders.fifo", textAt(one, "receiptHandle")]);
+  expect(JSON.parse((await run([...poll, "--ack"])).stdout)).toMatchObject({ body: "a2" });
+});
