@@ -88,6 +88,23 @@ describe("the Authorization header", () => {
     expect(await signed({}, { region: "mars-north-1" })).toEqual(FINE);
   });
 
+  test("a good signature before makes no other one good", async () => {
+    expect(await signed()).toEqual(FINE);
+    const wrong = [403, `SignatureDoesNotMatch: ${MISMATCH}`];
+    expect(await signed({}, { secret: "guessed" })).toEqual(wrong);
+    expect(await signed({}, { accessKeyId: "AKIDOTHER" })).toEqual(wrong);
+    const forAnotherBody = signHeader(jsonRequest(), OPTIONS);
+    expect(told(await send(jsonRequest({ body: "{ }" }), forAnotherBody))).toEqual(wrong);
+    expect(await signed()).toEqual(FINE);
+  });
+
+  test("more scopes than keys are remembered for are taken all the same", async () => {
+    for (let at = 0; at <= 1_000; at++) {
+      expect(await signed({}, { region: `r-${at}` })).toEqual(FINE);
+    }
+    expect(await signed({}, { region: "r-0" })).toEqual(FINE);
+  });
+
   test.each<[string, Partial<ToSign>]>([
     [
       "a query",
