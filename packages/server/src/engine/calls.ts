@@ -61,7 +61,7 @@ export function refusalError(reason: RefusalReason, queue: string): KQueueyError
     case "limit-reached":
       return new KQueueyError(
         "LIMIT_REACHED",
-        `queue ${queue}: too many texts, or too many move tasks at once`,
+        `queue ${queue}: too many texts, move tasks at once, message groups or deduplication ids`,
       );
     case "task-running":
       return new KQueueyError("TASK_RUNNING", `another task moves the messages of ${queue}`);
