@@ -54,7 +54,7 @@ const CATALOGUE = groupId(0);
 const PEER_FRAME_BYTES_MAX = 16 * MIB;
 const PEER_SEND_BYTES_MAX = 64 * MIB;
 const CALLS_MAX = 100_000;
-const CHECKPOINT_EVERY_BYTES = 96 * MIB;
+const CHECKPOINT_EVERY_BYTES = 64 * MIB;
 /** How long a stopping leader waits for its successor before it goes anyway. */
 const SUCCESSOR_WAIT_MS = 3_000;
 
