@@ -193,27 +193,6 @@ describe("segments", () => {
     expect(found?.last).toEqual({ index: 20, term: 1 });
   });
 
-  test("that come back in time are written again, and none is made for them", () => {
-    const fixture = openedFixture();
-    const files = fixture.names().length;
-    for (let index = 1; index < 80; index++) {
-      fixture.fill(index, index);
-      fixture.cover(index);
-      for (const segment of fixture.wal.coveredSegments()) fixture.wal.reclaim(segment);
-      fixture.disk.run();
-      expect(fixture.names()).toHaveLength(files);
-    }
-    expect(fixture.wal.segments().at(-1)?.id).toBeGreaterThan(8);
-  });
-
-  test("that do not come back are replaced before they are needed", () => {
-    const fixture = openedFixture();
-    fixture.fill(1, 9);
-    expect(fixture.wal.stats().aheadSegments).toBe(1);
-    fixture.fill(10, 14);
-    expect(fixture.wal.stats().aheadSegments).toBe(2);
-  });
-
   test("are kept while someone holds them", () => {
     const fixture = openedFixture();
     fixture.fill(1, 10);
@@ -259,10 +238,8 @@ describe("a full disk", () => {
     fixture.tick(1_000);
     fixture.disk.spaceBytes = 10_000;
     fixture.fill(1, 8);
-    expect(fixture.wal.stats().space, "one is ready, another may come back").toBe("ample");
-    fixture.fill(9, 14);
     expect(fixture.wal.stats().space).toBe("full");
-    fixture.fill(15, 23);
+    fixture.fill(9, 23);
     const waiting = fixture.begin({ entries: entries(24, 1, 8_000) });
     fixture.tick(3_000);
     expect(waiting.result).toBeUndefined();

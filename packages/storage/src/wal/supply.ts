@@ -3,9 +3,7 @@
  * made durable in the order of their ids, so that a missing one means damage.
  *
  * A new file is filled and synced under another name first; a reclaimed one is renamed, and its old
- * groups are void because their epoch is not its name. While one is ready and older ones may come back,
- * a new one is made only when the active one is nearly full: filling it costs as much as the log itself.
- * On a full disk it waits and asks now and then.
+ * groups are void because their epoch is not its name. On a full disk it waits and asks now and then.
  */
 import { assert } from "@kqueuey/base";
 import type { Disk, DiskError, DiskResult, FileHandle } from "../disk.ts";
@@ -38,8 +36,6 @@ export class SegmentSupply {
   #working = false;
   #stopped = false;
   #full = false;
-  /** A reclaimed segment may come in time. */
-  #patient = false;
   #nowMs = 0;
   #retryAtMs = 0;
 
@@ -75,19 +71,11 @@ export class SegmentSupply {
     return this.#working;
   }
 
-  /** The next segment to write, if one is ready. `mayComeBack`: there are others that may be reclaimed meanwhile. */
-  take(mayComeBack: boolean): ReadySegment | undefined {
+  /** The next segment to write, if one is ready. */
+  take(): ReadySegment | undefined {
     const segment = this.#ready.shift();
-    this.#patient = mayComeBack;
     this.work();
     return segment;
-  }
-
-  /** The next segment is needed soon. */
-  hurry(): void {
-    if (!this.#patient) return;
-    this.#patient = false;
-    this.work();
   }
 
   /** A reclaimed segment whose file nobody reads and no record needs. */
@@ -115,7 +103,6 @@ export class SegmentSupply {
     } else if (this.#ready.length >= this.#config.aheadSegments) {
       this.#full = false;
     } else if (!this.#full) {
-      if (this.#patient && this.#ready.length > 0) return;
       this.#begin(() => this.#make());
     } else if (this.#nowMs >= this.#retryAtMs) {
       this.#begin(() => this.#askForSpace());

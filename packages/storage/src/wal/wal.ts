@@ -91,8 +91,6 @@ interface InFlight {
   readonly records: number;
 }
 
-/** From this part of a segment on the one after the next is made. */
-const NEARLY_FULL = 0.75;
 /** Appends that may wait, however small they are. */
 const QUEUE_MAX = 65_536;
 
@@ -316,7 +314,7 @@ export class WalWriter implements Wal {
   }
 
   #switchSegment(): void {
-    const next = this.#supply.take(this.#active !== undefined);
+    const next = this.#supply.take();
     if (next === undefined) {
       if (this.#state.kind === "closing" && !this.#supply.working) this.#giveUpQueue();
       return;
@@ -461,7 +459,6 @@ export class WalWriter implements Wal {
   #durable(active: ActiveSegment, group: InFlight): void {
     if (this.#state.kind === "failed") return;
     active.position += group.bytes;
-    if (active.position >= active.segment.bytes * NEARLY_FULL) this.#supply.hurry();
     active.segment.lastGroup = this.#nextGroup;
     this.#nextGroup += 1;
     this.#groupsWritten += 1;
