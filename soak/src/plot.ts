@@ -45,6 +45,7 @@ export function drawRecord(
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}"`,
     ' font-family="system-ui, sans-serif" font-size="11" fill="#222">',
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
+    `<title>${escapeText(title)}</title>`,
     `<text x="${LEFT}" y="18" font-size="14" font-weight="600">${escapeText(title)}</text>`,
     drawFaultKey(),
     ...drawn,

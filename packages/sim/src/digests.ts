@@ -38,7 +38,7 @@ export function digest16(bytes: Uint8Array): Uint8Array {
   }
   const out = new Uint8Array(16);
   const view = new DataView(out.buffer);
-  [a, b, c, d].forEach((lane, at) => view.setUint32(at * 4, mixed(lane), true));
+  for (const [at, lane] of [a, b, c, d].entries()) view.setUint32(at * 4, mixed(lane), true);
   return out;
 }
 

@@ -17,13 +17,13 @@ export function hexOf(digest: Uint8Array): string {
 export function digestOf(hex: string): Uint8Array {
   const digest = new Uint8Array(hex.length / 2);
   for (let at = 0; at < digest.length; at++) {
-    digest[at] = valueOf(hex.charCodeAt(2 * at)) * 16 + valueOf(hex.charCodeAt(2 * at + 1));
+    digest[at] = digitValue(hex.charCodeAt(2 * at)) * 16 + digitValue(hex.charCodeAt(2 * at + 1));
   }
   return digest;
 }
 
 /** Of a hex digit: 0 to 9, a to f. */
-function valueOf(code: number): number {
+function digitValue(code: number): number {
   return code <= 0x39 ? code - 0x30 : code - 0x57;
 }
 
