@@ -11,8 +11,6 @@ import { RUN_BYTES_MAX, RunCache, runCovers, type SegmentRun } from "./run-cache
 import { isBodySegment, type SegmentRef, segmentNumber } from "./segment-ledger.ts";
 import type { SegmentSource } from "./segment-source.ts";
 
-/** Most records are smaller: with so much of a run left there is no need to look for a better one. */
-const SMALL_RECORD_BYTES = 4_096;
 /** Missing ranges closer than this are read as one. */
 const MERGE_GAP = 16 * 1024;
 /** Reads of one request that are under way at a time. */
@@ -36,8 +34,6 @@ interface Request {
   pending: number[];
   /** What was read for this request, whatever the shared cache keeps of it. */
   readonly runs: SegmentRun[];
-  /** Where the last record was found: most often the next one is there too. */
-  lastRun: SegmentRun | undefined;
 }
 
 const NOTHING: Uint8Array = new Uint8Array(0);
@@ -79,7 +75,7 @@ export class BodyReader {
     }
     this.#lastNumber += 1;
     const number = this.#lastNumber;
-    const request: Request = { refs, records, done, pending, runs: [], lastRun: undefined };
+    const request: Request = { refs, records, done, pending, runs: [] };
     this.#active.set(number, request);
     this.#advance(number, request);
   }
@@ -102,12 +98,7 @@ export class BodyReader {
     const missing: Missing[] = [];
     for (const at of request.pending) {
       const ref = must(request.refs[at], "ref");
-      let found = this.#find(ref, memory);
-      if (found.kind === "missing" && request.lastRun !== undefined) {
-        // Its end may be in another run than the last record's.
-        request.lastRun = undefined;
-        found = this.#find(ref, memory);
-      }
+      const found = this.#find(ref, memory);
       if (found.kind === "record") {
         request.records[at] = found.record;
       } else if (found.kind === "missing") {
@@ -131,18 +122,12 @@ export class BodyReader {
 
   #inMemory(request: Request, range: Omit<Missing, "kind">): Uint8Array {
     const { segment, start, end } = range;
-    const last = request.lastRun;
-    const holds = last !== undefined && runCovers(last, segment, start);
-    if (holds && last.start + last.bytes.length - start >= SMALL_RECORD_BYTES) {
-      return last.bytes.subarray(start - last.start, end - last.start);
-    }
     let best = this.#recent.find(segment, start);
     for (const run of request.runs) {
       if (!runCovers(run, segment, start)) continue;
       const runEnd = run.start + run.bytes.length;
       if (best === undefined || runEnd > best.start + best.bytes.length) best = run;
     }
-    request.lastRun = best;
     return best === undefined ? NOTHING : best.bytes.subarray(start - best.start, end - best.start);
   }
 
@@ -210,40 +195,17 @@ function segmentName(segment: SegmentRef): string {
 
 /** Sorts and joins ranges that nearly touch, up to the size of a run. */
 function mergeMissing(missing: readonly Missing[]): Missing[] {
-  const sorted = isAscending(missing)
-    ? missing
-    : [...missing].sort((a, b) => a.segment - b.segment || a.start - b.start);
+  const sorted = [...missing].sort((a, b) => a.segment - b.segment || a.start - b.start);
   const merged: Missing[] = [];
-  let [first] = sorted;
-  if (first === undefined) return merged;
-  let { end } = first;
-  const close = (range: Missing): void => {
-    const { kind, segment, start } = range;
-    merged.push({ kind, segment, start, end });
-  };
   for (const range of sorted) {
+    const last = merged.at(-1);
     const joins =
-      range.segment === first.segment &&
-      range.start - end <= MERGE_GAP &&
-      range.end - first.start <= Math.max(RUN_BYTES_MAX, end - first.start);
-    if (joins) end = Math.max(end, range.end);
-    else {
-      close(first);
-      first = range;
-      end = range.end;
-    }
+      last !== undefined &&
+      last.segment === range.segment &&
+      range.start - last.end <= MERGE_GAP &&
+      range.end - last.start <= Math.max(RUN_BYTES_MAX, last.end - last.start);
+    if (joins) merged[merged.length - 1] = { ...last, end: Math.max(last.end, range.end) };
+    else merged.push(range);
   }
-  close(first);
   return merged;
-}
-
-/** As most are: a queue gives messages out in the order of the log. */
-function isAscending(ranges: readonly Missing[]): boolean {
-  for (let at = 1; at < ranges.length; at++) {
-    const [before, after] = [ranges[at - 1], ranges[at]];
-    if (before === undefined || after === undefined) continue;
-    if (before.segment > after.segment) return false;
-    if (before.segment === after.segment && before.start > after.start) return false;
-  }
-  return true;
 }
