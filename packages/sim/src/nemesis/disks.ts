@@ -22,8 +22,7 @@ const STRAY_MS = 250;
 
 export function wipe(ground: Ground, patients: Patients, strike: Wipe): boolean {
   const id = ground.victim(strike);
-  if (id === undefined) return false;
-  patients.examine(id);
+  if (id === undefined || !patients.examine(id)) return false;
   ground.cluster.crash(id, "power");
   ground.cluster.wipe(id, strike.folder);
   if (strike.folder === "") patients.admitWiped(id, strike.lastsMs);
@@ -33,8 +32,7 @@ export function wipe(ground: Ground, patients: Patients, strike: Wipe): boolean 
 
 export function damage(ground: Ground, patients: Patients, strike: Damage): boolean {
   const id = ground.victim(strike);
-  if (id === undefined) return false;
-  patients.examine(id);
+  if (id === undefined || !patients.examine(id)) return false;
   const what = damageDisk(ground.cluster.disk(id), strike);
   if (what === undefined) return false;
   ground.log(id, `damage${strike.running ? " while it runs" : ""}: ${what}`);
@@ -46,8 +44,7 @@ export function damage(ground: Ground, patients: Patients, strike: Damage): bool
 
 export function strayWrite(ground: Ground, patients: Patients, strike: StrayWrite): boolean {
   const id = ground.victim(strike);
-  if (id === undefined) return false;
-  patients.examine(id);
+  if (id === undefined || !patients.examine(id)) return false;
   ground.log(id, "a write will go astray");
   ground.cluster.disk(id).faults.strayWrite = true;
   const lurksMs = STRAY_MS + strike.lastsMs;
@@ -90,7 +87,7 @@ export class OldDisks {
       return false;
     }
     if (this.#patients.count > 0 || !this.#isMissed(id, old)) return false;
-    this.#patients.examine(id);
+    if (!this.#patients.examine(id)) return false;
     cluster.crash(id, "power");
     cluster.log(id, `its disk of ${strike.agoMs} ms ago is put back`);
     cluster.disk(id).restore(old.image);

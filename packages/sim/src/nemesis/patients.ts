@@ -75,10 +75,15 @@ export class Patients {
     }
   }
 
-  /** To be called before a node is hurt: remembers under which admission it speaks. */
-  examine(id: NodeId): void {
+  /**
+   * To be called before a node is hurt: remembers under which admission it speaks. False while it starts and
+   * nobody can say: it may not be hurt then, since it would pass for admitted anew as soon as it speaks.
+   */
+  examine(id: NodeId): boolean {
     const status = this.#ground.cluster.replica(id)?.raft.status();
-    this.#incarnations.set(id, status?.incarnation ?? 0);
+    if (status === undefined) return false;
+    this.#incarnations.set(id, status.incarnation);
+    return true;
   }
 
   /** A node that is being emptied. */
