@@ -181,6 +181,8 @@ export function forget(core: Core, page: Page, slot: number): void {
   if (page.live > 0) return;
   const last = queue.pages.last();
   if (page !== last || page.full) freePage(core, page);
+  // Kept for the next message: what was in it says nothing of that one's age.
+  else page.oldestSecond = Number.POSITIVE_INFINITY;
   // An empty queue keeps a small page for its next message; a large one is worth giving back.
   if (queue.stored === 0) freeTail(core, queue);
 }
