@@ -274,9 +274,10 @@ export class Router {
   }
 }
 
-/** A refusal says that nothing was done: after an earlier try that is more than is known. */
+/** A refusal says that nothing was done: after an earlier try of what may be done that is more than is known. */
 function asUncertain(reply: EngineReply): EngineReply {
-  if (reply.kind !== "failed" || reply.code === "UNAVAILABLE") return reply;
+  if (reply.kind !== "failed") return reply;
+  if (reply.code === "UNAVAILABLE" || reply.code === "MALFORMED_REQUEST") return reply;
   return failure(
     "UNAVAILABLE",
     `${reply.message}; an earlier try may have been carried out: ask again under the same request id`,

@@ -25,14 +25,7 @@ export class Administrator {
   }
 
   run(): void {
-    const stage = this.#stage;
-    if (!stage.isSending) return;
-    stage.busy += 1;
-    this.#act(() => {
-      stage.busy -= 1;
-      const pauseMs = this.#client.random.between(0, stage.plan.otherPauseMs);
-      stage.later(pauseMs, () => this.run());
-    });
+    this.#stage.keepActing(this.#client, (done) => this.#act(done));
   }
 
   #act(done: () => void): void {

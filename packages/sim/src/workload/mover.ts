@@ -1,11 +1,11 @@
 /** A client that starts move tasks and cancels some: dead letters back, or the messages of any queue to any other. */
+import { TASK_ID_BYTES } from "@kqueuey/queue";
 import type { KnownQueue } from "./commands.ts";
 import { cancelMoveRequest, startMoveRequest } from "./commands.ts";
 import type { Client, Stage } from "./stage.ts";
 
 /** 0: none is asked for. */
 const RATES = [0, 2, 20, 200, 500];
-const TASK_ID_BYTES = 16;
 
 export class Mover {
   readonly #stage: Stage;
@@ -18,14 +18,7 @@ export class Mover {
   }
 
   run(): void {
-    const stage = this.#stage;
-    if (!stage.isSending) return;
-    stage.busy += 1;
-    this.#act(() => {
-      stage.busy -= 1;
-      const pauseMs = this.#client.random.between(0, stage.plan.otherPauseMs);
-      stage.later(pauseMs, () => this.run());
-    });
+    this.#stage.keepActing(this.#client, (done) => this.#act(done));
   }
 
   #act(done: () => void): void {

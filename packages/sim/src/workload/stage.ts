@@ -43,6 +43,17 @@ export class Stage {
     this.cluster.world.schedule(delayMs, task);
   }
 
+  /** Has `client` act again and again, with pauses, for as long as clients send; `act` says when it is done. */
+  keepActing(client: Client, act: (done: () => void) => void): void {
+    if (!this.isSending) return;
+    this.busy += 1;
+    act(() => {
+      this.busy -= 1;
+      const pauseMs = client.random.between(0, this.plan.otherPauseMs);
+      this.later(pauseMs, () => this.keepActing(client, act));
+    });
+  }
+
   /** Makes a call as `client`; now and then hangs up on it, or makes it again later. */
   ask(client: Client, request: Request, done: (told: Told) => void): void {
     const { rates } = this.plan;
