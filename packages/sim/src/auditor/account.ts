@@ -1,7 +1,8 @@
 /** What the auditor keeps of a queue and of each message, for as long as the run lasts. */
 import { Heap } from "@kqueuey/base";
 import type { MessageId } from "../history/event.ts";
-import type { DeadLetterPolicy } from "./entry-reader.ts";
+import type { DeadLetterPolicy, DeduplicationScope } from "./entry-reader.ts";
+import { Groups } from "./groups.ts";
 
 /** Where a message is; "gone" for good. */
 export type Place = "ready" | "delayed" | "leased" | "gone";
@@ -21,6 +22,8 @@ export interface Grant {
   readonly receiveCount: number;
   /** Cluster time. */
   readonly grantedAt: number;
+  /** Cluster time before which the message was not to be granted, as things stood then. */
+  readonly notBefore: number;
   /** As granted, and every later one that an extension gave. */
   readonly deadlines: number[];
   /** Cluster time of its end, once it is over. */
@@ -37,6 +40,11 @@ export interface Message {
   readonly entry: number;
   readonly offset: number;
   readonly bytes: number;
+  /** In a FIFO queue; else "". */
+  readonly group: string;
+  /** Cluster time at which it came to this queue, and left it. */
+  readonly cameAtMs: number;
+  leftAtMs: number;
   /** Second of cluster time in which its first queue took it in. */
   readonly enqueuedSecond: number;
   /** The queue that it came from as a dead letter; 0: none, or a task moved it here. */
@@ -44,7 +52,7 @@ export interface Message {
   /** Receives in the queues before this one. */
   readonly countOnArrival: number;
   /** Cluster time before which it must not be granted for the first time. */
-  readonly delayedUntil: number;
+  delayedUntil: number;
   place: Place;
   /** While delayed or leased: when that ends. */
   visibleAt: number;
@@ -52,6 +60,8 @@ export interface Message {
   token: number;
   count: number;
   grant: Grant | undefined;
+  /** An attempt was given its lease again: nobody can say any more that it never arrived. */
+  isShownAgain: boolean;
   fate: Fate | undefined;
   /** Index of the entry in which it left. */
   leftAt: number;
@@ -77,6 +87,34 @@ export interface ReadableState {
 
 const bySequence = (a: Message, b: Message): boolean => a.sequence < b.sequence;
 
+/** A receive under the name of an attempt, and what it was given. */
+export interface Attempt {
+  readonly atMs: number;
+  /** Of its leases. */
+  readonly deadline: number;
+  readonly leaseMs: number;
+  readonly grants: readonly Grant[];
+}
+
+/** What a FIFO queue has besides its messages. */
+export class Fifo {
+  readonly scope: DeduplicationScope;
+  readonly groups: Groups<Message> = new Groups();
+  /** By deduplication id, within its scope: what was stored under it last. */
+  readonly sends: Map<string, { readonly id: MessageId; readonly atMs: number }> = new Map();
+  readonly attempts: Map<string, Attempt> = new Map();
+
+  constructor(scope: DeduplicationScope) {
+    this.scope = scope;
+  }
+
+  clear(): void {
+    this.groups.clear();
+    this.sends.clear();
+    this.attempts.clear();
+  }
+}
+
 export class Queue {
   readonly id: number;
   readonly name: string;
@@ -93,11 +131,14 @@ export class Queue {
   readonly redelivered: Heap<Message> = new Heap(bySequence);
   /** Its readable state after each entry that changed it, ascending. */
   readonly states: ReadableState[] = [];
+  /** Undefined: a standard queue. */
+  readonly fifo: Fifo | undefined;
 
-  constructor(id: number, name: string, attributes: Attributes) {
+  constructor(id: number, name: string, attributes: Attributes, fifo?: Fifo) {
     this.id = id;
     this.name = name;
     this.attributes = attributes;
+    this.fifo = fifo;
   }
 
   number(attribute: string): number {
@@ -120,9 +161,9 @@ export function setPlace(message: Message, place: Place): void {
   count(counters, message.place, -1);
   count(counters, place, 1);
   message.place = place;
-  if (place !== "ready") return;
-  const { fresh, redelivered } = message.queue;
-  (isRedelivered(message) ? redelivered : fresh).push(message);
+  const { fifo, fresh, redelivered } = message.queue;
+  if (fifo !== undefined) fifo.groups.follow(message.group);
+  else if (place === "ready") (isRedelivered(message) ? redelivered : fresh).push(message);
 }
 
 function count(counters: QueueCounters, place: Place, by: number): void {
@@ -145,5 +186,7 @@ export function leave(message: Message, fate: Fate, at: { index: number; now: nu
   setPlace(message, "gone");
   message.fate = fate;
   message.leftAt = at.index;
+  message.leftAtMs = at.now;
   message.queue.live.delete(message.sequence);
+  message.queue.fifo?.groups.leave(message);
 }

@@ -3,7 +3,7 @@
  * application of an index, by whichever node, defines it; the checkers compare everybody with the account.
  */
 import type { Entry } from "@kqueuey/raft";
-import { Queue } from "./account.ts";
+import { Fifo, Queue } from "./account.ts";
 import { AuditedCatalogue } from "./catalogue.ts";
 import {
   type AttributeChanges,
@@ -12,6 +12,7 @@ import {
   readEntry,
   type SettleKind,
 } from "./entry-reader.ts";
+import { FifoRules } from "./fifo-rules.ts";
 import { Ledger } from "./ledger.ts";
 import { Moves, type Task } from "./moves.ts";
 import { type AuditedOutcome, done, refused } from "./outcome.ts";
@@ -55,7 +56,11 @@ const DEFAULTS: ReadonlyMap<string, number> = new Map([
   ["maximumMessageBytes", 1_048_576],
   ["receiveWaitMs", 0],
 ]);
-const NO_CHANGES: AttributeChanges = { numbers: new Map(), deadLetter: "keep" };
+const NO_CHANGES: AttributeChanges = {
+  numbers: new Map(),
+  deadLetter: "keep",
+  deduplicationScope: undefined,
+};
 
 /** Commands on a queue that exists. */
 type QueueCommand = Extract<
@@ -63,6 +68,7 @@ type QueueCommand = Extract<
   {
     readonly kind:
       | "send"
+      | "sendFifo"
       | "receive"
       | SettleKind
       | MoveCommand["kind"]
@@ -74,6 +80,7 @@ type QueueCommand = Extract<
 export class Auditor {
   readonly rules: Rules = new Rules();
   readonly moves: Moves = new Moves(this.rules);
+  readonly #fifoRules = new FifoRules(this.rules);
   readonly catalogue: AuditedCatalogue = new AuditedCatalogue();
   /** Every queue that ever was, deleted ones too. */
   readonly queuesByName: Map<string, Queue> = new Map();
@@ -187,6 +194,7 @@ export class Auditor {
       case "deleteQueue":
         return this.#delete(command.queueId, at);
       case "send":
+      case "sendFifo":
       case "receive":
       case "tombstone":
       case "extend":
@@ -204,11 +212,23 @@ export class Auditor {
 
   #onQueue(queue: Queue, command: QueueCommand, at: Moment): AuditedOutcome {
     const { rules } = this;
+    const { fifo } = queue;
     switch (command.kind) {
       case "send":
+        if (fifo !== undefined) return refused("wrong-kind");
         return { kind: "sent", messageIds: rules.send(queue, command.messages, at) };
+      case "sendFifo":
+        if (fifo === undefined) return refused("wrong-kind");
+        return {
+          kind: "sent",
+          messageIds: this.#fifoRules.send(queue, fifo, command.messages, at),
+        };
       case "receive": {
         const leaseMs = command.leaseMs ?? queue.number("visibilityTimeoutMs");
+        if (fifo !== undefined) {
+          const asked = { ...command, leaseMs };
+          return { kind: "granted", grants: this.#fifoRules.receive(queue, fifo, asked, at) };
+        }
         const room = command.inFlightMax - queue.counters.inFlight;
         if (room <= 0) return refused("in-flight-limit");
         const limit = Math.min(command.limit, room);
@@ -227,10 +247,15 @@ export class Auditor {
           results: leases.map((each) => rules.settle(queue, kind, each, at)),
         };
       }
-      case "setQueue":
+      case "setQueue": {
+        const delayBefore = queue.number("delayMs");
         queue.attributes = changed(queue.attributes, command.attributes);
         rules.touched.add(queue);
+        if (fifo !== undefined) {
+          this.#fifoRules.changeDelay(queue, queue.number("delayMs") - delayBefore, at);
+        }
         return done(true);
+      }
       case "startMove":
       case "cancelMove":
         return this.moves.execute(queue, command, at);
@@ -244,7 +269,9 @@ export class Auditor {
     if (this.rules.queues.has(id)) return done(false);
     if (this.#deleted.has(id)) return refused("queue-deleted");
     const initial = changed({ numbers: DEFAULTS, deadLetter: undefined }, NO_CHANGES);
-    const queue = new Queue(id, name, changed(initial, command.attributes));
+    const { deduplicationScope: scope } = command.attributes;
+    const fifo = scope === undefined ? undefined : new Fifo(scope);
+    const queue = new Queue(id, name, changed(initial, command.attributes), fifo);
     this.rules.queues.set(id, queue);
     this.queuesByName.set(name, queue);
     this.rules.touched.add(queue);

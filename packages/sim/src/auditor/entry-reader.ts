@@ -7,7 +7,11 @@ export interface AttributeChanges {
   readonly numbers: ReadonlyMap<string, number>;
   /** "keep": not mentioned. */
   readonly deadLetter: DeadLetterPolicy | "none" | "keep";
+  /** Where the deduplication ids of a FIFO queue count; absent: not mentioned. */
+  readonly deduplicationScope: DeduplicationScope | undefined;
 }
+
+export type DeduplicationScope = "queue" | "messageGroup";
 
 export interface DeadLetterPolicy {
   readonly queueId: number;
@@ -18,6 +22,17 @@ export interface DeadLetterPolicy {
 export interface AuditedSend {
   /** Absent: the queue's delay. */
   readonly delayMs: number | undefined;
+  readonly body: string;
+  readonly bytes: number;
+  /** Where the record is in the entry. */
+  readonly offset: number;
+}
+
+/** A message for a FIFO queue. */
+export interface AuditedFifoSend {
+  /** Names of its message group and of its deduplication id. */
+  readonly group: string;
+  readonly deduplicationId: string;
   readonly body: string;
   readonly bytes: number;
   /** Where the record is in the entry. */
@@ -65,6 +80,8 @@ interface AuditedReceive {
   readonly inFlightMax: number;
   readonly maxBytes: number;
   readonly leaseMs: number | undefined;
+  /** Name of the attempt. */
+  readonly attempt: string | undefined;
 }
 
 export type AuditedCommand =
@@ -72,6 +89,7 @@ export type AuditedCommand =
   | (Common &
       (
         | { readonly kind: "send"; readonly messages: readonly AuditedSend[] }
+        | { readonly kind: "sendFifo"; readonly messages: readonly AuditedFifoSend[] }
         | AuditedReceive
         | { readonly kind: SettleKind; readonly leases: readonly AuditedLease[] }
         | {
@@ -95,6 +113,11 @@ const QUEUE_DEFAULT = 0xffff_ffff;
 const ENTRY_VERSION_MAX = 2;
 const BODY_FIXED_BYTES = 8;
 const TASK_ID_BYTES = 16;
+/** What stands for the name of a group, of a deduplication id or of an attempt. */
+const KEY_BYTES = 16;
+const HAS_TRACE = 1;
+const HAS_GROUP = 2;
+const HAS_DEDUPLICATION_ID = 4;
 const PADDING = ".";
 const NUMBERS = [
   "visibilityTimeoutMs",
@@ -129,9 +152,13 @@ function readCommand(data: Uint8Array, reader: ByteReader): AuditedCommand | str
   const tag = reader.u8();
   const id = readRequestId(tag, reader);
   const { requestKey, counted } = id;
-  const command = readFields(kind, { requestKey, counted, queueId: reader.u48() }, data, reader);
-  if (!reader.ok) return `a command of kind ${kind} that is cut short`;
-  reader.skip(end - reader.position);
+  const common = { requestKey, counted, queueId: reader.u48() };
+  const { position } = reader;
+  const fieldsEnd = Math.max(position, Math.min(end, data.length));
+  const fields = new ByteReader(data, position, fieldsEnd);
+  const command = readFields(kind, common, data, fields);
+  reader.skip(end - position);
+  if (!reader.ok || !fields.ok) return `a command of kind ${kind} that is cut short`;
   return command;
 }
 
@@ -192,6 +219,14 @@ function readFields(
       return { requestKey, counted, queueId, kind: "openSession" };
     case 16:
       return { requestKey, counted, queueId, kind: "initCluster" };
+    case 21:
+      return {
+        requestKey,
+        counted,
+        queueId,
+        kind: "sendFifo",
+        messages: readGrouped(data, reader),
+      };
     case 19:
     case 20:
       return readMove(kind, common, reader);
@@ -229,7 +264,8 @@ function readReceive(reader: ByteReader): AuditedReceive {
   const leaseMs = readDuration(reader);
   const isBounded = limit >= 0x8000;
   const inFlightMax = isBounded ? reader.u32() : Number.POSITIVE_INFINITY;
-  return { kind: "receive", limit: limit % 0x8000, maxBytes, leaseMs, inFlightMax };
+  const attempt = reader.remaining > 0 ? toHex(reader.raw(KEY_BYTES)) : undefined;
+  return { kind: "receive", limit: limit % 0x8000, maxBytes, leaseMs, inFlightMax, attempt };
 }
 
 function readDuration(reader: ByteReader): number | undefined {
@@ -246,23 +282,41 @@ function readMessages(data: Uint8Array, reader: ByteReader): AuditedSend[] {
   const count = reader.u16();
   const messages: AuditedSend[] = [];
   for (let i = 0; i < count && reader.ok; i++) {
-    const delayMs = readDuration(reader);
-    const offset = reader.position;
-    const rest = reader.u32();
-    const bytes = BODY_FIXED_BYTES + rest;
-    const record = data.subarray(offset, offset + bytes);
-    messages.push({ delayMs, body: textOfRecord(record), bytes, offset });
-    reader.skip(4 + rest);
+    messages.push({ delayMs: readDuration(reader), ...readRecord(data, reader) });
   }
   return messages;
+}
+
+function readGrouped(data: Uint8Array, reader: ByteReader): AuditedFifoSend[] {
+  const count = reader.u16();
+  const messages: AuditedFifoSend[] = [];
+  for (let i = 0; i < count && reader.ok; i++) {
+    const group = toHex(reader.raw(KEY_BYTES));
+    const deduplicationId = toHex(reader.raw(KEY_BYTES));
+    messages.push({ group, deduplicationId, ...readRecord(data, reader) });
+  }
+  return messages;
+}
+
+function readRecord(
+  data: Uint8Array,
+  reader: ByteReader,
+): { readonly body: string; readonly bytes: number; readonly offset: number } {
+  const offset = reader.position;
+  const rest = reader.u32();
+  const bytes = BODY_FIXED_BYTES + rest;
+  reader.skip(4 + rest);
+  return { body: textOfRecord(data.subarray(offset, offset + bytes)), bytes, offset };
 }
 
 /** The body's text up to its padding; the checksum is the checkers' of the answers to look at. */
 export function textOfRecord(record: Uint8Array): string {
   const reader = new ByteReader(record, BODY_FIXED_BYTES + 6 + 16);
-  const hasTrace = reader.u8() === 1;
+  const flags = reader.u8();
   reader.text();
-  if (hasTrace) reader.text();
+  for (const flag of [HAS_TRACE, HAS_GROUP, HAS_DEDUPLICATION_ID]) {
+    if ((flags & flag) !== 0) reader.text();
+  }
   const attributes = reader.varint();
   for (let i = 0; i < attributes && reader.ok; i++) {
     reader.text();
@@ -291,9 +345,19 @@ function readAttributes(reader: ByteReader): AttributeChanges {
   NUMBERS.forEach((name, bit) => {
     if ((mask & (1 << bit)) !== 0) numbers.set(name, longMs(reader.u32()));
   });
-  if ((mask & (2 << NUMBERS.length)) !== 0) return { numbers, deadLetter: "none" };
-  if ((mask & (1 << NUMBERS.length)) === 0) return { numbers, deadLetter: "keep" };
+  const deadLetter = readPolicy(mask, reader);
+  const isFifo = (mask & (4 << NUMBERS.length)) !== 0;
+  return { numbers, deadLetter, deduplicationScope: isFifo ? readScope(reader) : undefined };
+}
+
+function readPolicy(mask: number, reader: ByteReader): AttributeChanges["deadLetter"] {
+  if ((mask & (2 << NUMBERS.length)) !== 0) return "none";
+  if ((mask & (1 << NUMBERS.length)) === 0) return "keep";
   const queueId = reader.u48();
   const group = reader.u16();
-  return { numbers, deadLetter: { queueId, group, maximumReceives: reader.u16() } };
+  return { queueId, group, maximumReceives: reader.u16() };
+}
+
+function readScope(reader: ByteReader): DeduplicationScope {
+  return (reader.u8() & 1) === 0 ? "queue" : "messageGroup";
 }

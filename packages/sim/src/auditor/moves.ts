@@ -5,7 +5,7 @@
 import type { Message, Queue } from "./account.ts";
 import type { MoveCommand } from "./entry-reader.ts";
 import { type AuditedOutcome, refused } from "./outcome.ts";
-import type { Moment, Rules } from "./rules.ts";
+import { isSameKind, type Moment, type Rules } from "./rules.ts";
 
 const RUNNING_MAX = 100;
 const REMEMBERED_MAX = 10;
@@ -132,7 +132,7 @@ export class Moves {
   #move(task: Task, message: Message, at: Moment): boolean {
     const to = task.destination === 0 ? message.source : task.destination;
     const target = this.#rules.queues.get(to);
-    if (target === undefined) {
+    if (target === undefined || !isSameKind(target, task.source)) {
       task.status = to === 0 ? "failed no-source" : "failed queue-gone";
       return false;
     }

@@ -29,6 +29,30 @@ export interface Moment {
   readonly now: number;
 }
 
+/** What a message brings along to a queue. */
+type Arrival = Pick<
+  Message,
+  | "id"
+  | "body"
+  | "bytes"
+  | "group"
+  | "entry"
+  | "offset"
+  | "enqueuedSecond"
+  | "source"
+  | "count"
+  | "delayedUntil"
+>;
+
+/** What a receive asks for. */
+export interface Asked {
+  readonly limit: number;
+  readonly maxBytes: number;
+  readonly leaseMs: number;
+  /** Name of the attempt, of a FIFO queue. */
+  readonly attempt: string | undefined;
+}
+
 /** Something that time will end. */
 interface Alarm {
   readonly atMs: number;
@@ -54,43 +78,35 @@ export class Rules {
   send(queue: Queue, sends: readonly AuditedSend[], at: Moment): MessageId[] {
     return sends.map((send) => {
       const delayMs = send.delayMs ?? queue.number("delayMs");
-      const message = this.#append(queue, {
+      const what = {
         ...send,
         id: messageIdOf(queue.id, queue.nextSequence),
+        group: "",
         entry: at.index,
         enqueuedSecond: Math.floor(at.now / 1_000),
         source: 0,
         count: 0,
         delayedUntil: at.now + delayMs,
-      });
-      if (delayMs > 0) this.#hold(message, "delayed", at.now + delayMs);
+      };
+      const message = this.append(queue, what, at);
+      if (delayMs > 0) this.hold(message, "delayed", at.now + delayMs);
       else setPlace(message, "ready");
       return message.id;
     });
   }
 
-  #append(
-    queue: Queue,
-    what: Pick<
-      Message,
-      | "id"
-      | "body"
-      | "bytes"
-      | "entry"
-      | "offset"
-      | "enqueuedSecond"
-      | "source"
-      | "count"
-      | "delayedUntil"
-    >,
-  ): Message {
-    const { id, body, bytes, entry, offset, enqueuedSecond, source, count, delayedUntil } = what;
+  append(queue: Queue, what: Arrival, at: Moment): Message {
+    const { id, body, bytes, group, entry, offset, enqueuedSecond, source, count, delayedUntil } =
+      what;
     const message: Message = {
       id,
       body,
       bytes,
+      group,
       entry,
       offset,
+      cameAtMs: at.now,
+      leftAtMs: Number.POSITIVE_INFINITY,
       enqueuedSecond,
       source,
       count,
@@ -102,27 +118,25 @@ export class Rules {
       visibleAt: 0,
       token: 0,
       grant: undefined,
+      isShownAgain: false,
       fate: undefined,
       leftAt: 0,
     };
     queue.nextSequence += 1;
     queue.live.set(message.sequence, message);
+    queue.fifo?.groups.join(message);
     this.messages.push(message);
     this.touched.add(queue);
     return message;
   }
 
-  #hold(message: Message, place: "delayed" | "leased", untilMs: number): void {
+  hold(message: Message, place: "delayed" | "leased", untilMs: number): void {
     message.visibleAt = untilMs;
     setPlace(message, place);
     this.#alarms.push({ atMs: untilMs, message });
   }
 
-  receive(
-    queue: Queue,
-    asked: { readonly limit: number; readonly maxBytes: number; readonly leaseMs: number },
-    at: Moment,
-  ): Grant[] {
+  receive(queue: Queue, asked: Pick<Asked, "limit" | "maxBytes" | "leaseMs">, at: Moment): Grant[] {
     this.touched.add(queue);
     const chosen: Message[] = [];
     let bytesLeft = asked.maxBytes;
@@ -132,23 +146,23 @@ export class Rules {
       for (;;) {
         const message = firstReady(ready, redelivered);
         if (message === undefined) break;
-        if (redelivered && this.#isExhausted(message)) {
-          this.#bury(message, at);
+        if (redelivered && this.isExhausted(message)) {
+          this.bury(message, at);
           continue;
         }
         const bytes = roundedBytes(message.bytes);
         const isFull = chosen.length === asked.limit || (bytes > bytesLeft && chosen.length > 0);
-        if (isFull) return this.#grant(chosen, asked.leaseMs, at);
+        if (isFull) return this.grant(chosen, asked.leaseMs, at);
         bytesLeft -= bytes;
         chosen.push(message);
         setPlace(message, "leased");
         ready.pop();
       }
     }
-    return this.#grant(chosen, asked.leaseMs, at);
+    return this.grant(chosen, asked.leaseMs, at);
   }
 
-  #grant(chosen: readonly Message[], leaseMs: number, at: Moment): Grant[] {
+  grant(chosen: readonly Message[], leaseMs: number, at: Moment): Grant[] {
     const grants = chosen.map((message) => {
       const { queue } = message;
       message.count += 1;
@@ -160,12 +174,14 @@ export class Rules {
         index: at.index,
         receiveCount: message.count,
         grantedAt: at.now,
+        notBefore: message.delayedUntil,
         deadlines: [message.visibleAt],
         endedAt: undefined,
         end: undefined,
       };
       queue.grants.push(grant);
       message.grant = grant;
+      message.isShownAgain = false;
       if (leaseMs > 0) this.#alarms.push({ atMs: message.visibleAt, message });
       return grant;
     });
@@ -181,13 +197,16 @@ export class Rules {
     this.touched.add(queue);
     switch (kind) {
       case "tombstone":
+        // The group may have gone on.
+        if (queue.fifo !== undefined && isOver(message, at)) return "not-in-flight";
         leave(message, "tombstoned", at);
         return "ok";
       case "undelivered":
+        if (message.isShownAgain) return "stale";
         return this.#undo(message, at);
       case "extend":
       case "release":
-        if (message.place !== "leased" || message.visibleAt <= at.now) return "not-in-flight";
+        if (isOver(message, at)) return "not-in-flight";
         return kind === "extend" && lease.ms > 0
           ? this.#extend(message, lease.ms, at)
           : this.#release(message, lease.ms, at);
@@ -199,14 +218,14 @@ export class Rules {
     assert(grant !== undefined, "a leased message has a grant");
     if (at.now + ms - grant.grantedAt > LEASE_TOTAL_MS_MAX) return "too-long";
     grant.deadlines.push(at.now + ms);
-    this.#hold(message, "leased", at.now + ms);
+    this.hold(message, "leased", at.now + ms);
     return "ok";
   }
 
   #release(message: Message, ms: number, at: Moment): Settled {
     endLease(message, "released", at.now);
-    if (this.#isExhausted(message)) this.#bury(message, at);
-    else if (ms > 0) this.#hold(message, "delayed", at.now + ms);
+    if (this.#isBuriedAtOnce(message)) this.bury(message, at);
+    else if (ms > 0) this.hold(message, "delayed", at.now + ms);
     else setPlace(message, "ready");
     return "ok";
   }
@@ -215,40 +234,55 @@ export class Rules {
   #undo(message: Message, at: Moment): Settled {
     message.count -= 1;
     message.token = 0;
-    if (message.place === "delayed") endLease(message, "undelivered", at.now);
-    else this.#comeBack(message, "undelivered", at);
+    if (message.place === "delayed") {
+      endLease(message, "undelivered", at.now);
+      return "ok";
+    }
+    // One that was ready, its lease being over, is ready anew: its group has another turn.
+    if (message.place === "ready") setPlace(message, "gone");
+    this.#comeBack(message, "undelivered", at);
     return "ok";
   }
 
   #comeBack(message: Message, end: "deadline" | "undelivered", at: Moment): void {
     if (message.place === "leased") endLease(message, end, at.now);
-    if (this.#isExhausted(message)) this.#bury(message, at);
+    if (this.#isBuriedAtOnce(message)) this.bury(message, at);
     else setPlace(message, "ready");
   }
 
   #policyOf(queue: Queue): DeadLetterPolicy | undefined {
     const policy = queue.attributes.deadLetter;
     if (policy === undefined || policy.queueId === queue.id) return undefined;
-    return this.queues.has(policy.queueId) ? policy : undefined;
+    const target = this.queues.get(policy.queueId);
+    return target !== undefined && isSameKind(target, queue) ? policy : undefined;
   }
 
-  #isExhausted(message: Message): boolean {
+  /** In a FIFO queue it waits for the receive that meets it at the front of its group. */
+  #isBuriedAtOnce(message: Message): boolean {
+    return message.queue.fifo === undefined && this.isExhausted(message);
+  }
+
+  isExhausted(message: Message): boolean {
     const policy = this.#policyOf(message.queue);
     return policy !== undefined && message.count - message.countOnArrival >= policy.maximumReceives;
   }
 
   /** To the dead letters: out of one queue and into the other in the same entry. */
-  #bury(message: Message, at: Moment): void {
+  bury(message: Message, at: Moment): void {
     const policy = this.#policyOf(message.queue);
     const target = policy === undefined ? undefined : this.queues.get(policy.queueId);
     assert(target !== undefined, "a dead letter has somewhere to go");
     leave(message, "dead-lettered", at);
     this.touched.add(message.queue);
-    setPlace(this.#append(target, { ...message, source: message.queue.id }), "ready");
+    const buried = { ...message, source: message.queue.id };
+    // Retention begins anew in a FIFO queue.
+    const now = target.fifo === undefined ? {} : { enqueuedSecond: Math.floor(at.now / 1_000) };
+    setPlace(this.append(target, { ...buried, ...now }, at), "ready");
   }
 
   /** The oldest message that could be received. */
   oldestReady(queue: Queue): Message | undefined {
+    if (queue.fifo !== undefined) return queue.fifo.groups.oldest();
     const fresh = firstReady(queue.fresh, false);
     const redelivered = firstReady(queue.redelivered, true);
     if (fresh === undefined || redelivered === undefined) return fresh ?? redelivered;
@@ -261,11 +295,12 @@ export class Rules {
     this.touched.add(message.queue);
     const enqueuedSecond = Math.floor(at.now / 1_000);
     const moved = { ...message, source: 0, count: 0, enqueuedSecond };
-    setPlace(this.#append(target, moved), "ready");
+    setPlace(this.append(target, moved, at), "ready");
   }
 
   purge(queue: Queue, fate: "purged" | "deleted", at: Moment): boolean {
     const had = queue.live.size > 0;
+    queue.fifo?.clear();
     for (const message of [...queue.live.values()]) leave(message, fate, at);
     queue.fresh.clear();
     queue.redelivered.clear();
@@ -319,6 +354,15 @@ export class Rules {
   }
 }
 
+/** A message stays among those of its queue's kind. */
+export function isSameKind(one: Queue, other: Queue): boolean {
+  return (one.fifo === undefined) === (other.fifo === undefined);
+}
+
+function isOver(message: Message, at: Moment): boolean {
+  return message.place !== "leased" || message.visibleAt <= at.now;
+}
+
 /** The first message that is really ready and of this class; drops others on the way. */
 function firstReady(ready: Heap<Message>, redelivered: boolean): Message | undefined {
   for (;;) {
@@ -330,7 +374,7 @@ function firstReady(ready: Heap<Message>, redelivered: boolean): Message | undef
 }
 
 /** Sizes count as the next number whose binary form has four digits before its zeroes. */
-function roundedBytes(bytes: number): number {
+export function roundedBytes(bytes: number): number {
   if (bytes < 16) return bytes;
   const unit = 2 ** (31 - Math.clz32(bytes) - 3);
   return Math.ceil(bytes / unit) * unit;

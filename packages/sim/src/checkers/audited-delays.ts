@@ -23,11 +23,9 @@ export class AuditedDelays implements Checker {
       for (const { queue, token, grantedAt } of message.deliveries) {
         const grant = this.#auditor.queuesByName.get(queue)?.grants[token - 1];
         if (grantedAt === undefined || grant === undefined) continue;
-        const { delayedUntil } = grant.message;
-        if (grantedAt >= delayedUntil) continue;
-        this.#verdicts.broken(
-          `${message.body}: delayed until ${delayedUntil}, out at ${grantedAt}`,
-        );
+        const { notBefore } = grant;
+        if (grantedAt >= notBefore) continue;
+        this.#verdicts.broken(`${message.body}: delayed until ${notBefore}, out at ${grantedAt}`);
       }
     }
     for (const message of this.#auditor.rules.messages) {

@@ -6,7 +6,7 @@
 import type { Message } from "../auditor/account.ts";
 import type { Auditor } from "../auditor/auditor.ts";
 import type { MessageId } from "../history/event.ts";
-import { messagesOf } from "../history/messages.ts";
+import { messagesOf, repeats, type Sending } from "../history/messages.ts";
 import type { Checker, NodeView, RunEnd, Violation } from "./checker.ts";
 import { Verdicts } from "./verdicts.ts";
 
@@ -26,13 +26,19 @@ export class Fate implements Checker {
 
   ended(end: RunEnd): void {
     const places = this.#places();
-    for (const message of messagesOf(end.history).values()) {
-      for (const { outcome, messageId, answeredAt } of message.sendings) {
+    const messages = messagesOf(end.history);
+    for (const message of messages.values()) {
+      for (const sending of message.sendings) {
+        const { outcome, messageId, answeredAt } = sending;
         if (outcome !== "acknowledged" || messageId === undefined) continue;
         const stored = places.get(messageId) ?? [];
         if (stored.length === 0) {
           this.#verdicts.broken(`${message.body}: acknowledged at ${answeredAt}, not in the log`);
-        } else if (stored.some((each) => each.body !== message.body)) {
+          continue;
+        }
+        const isOther = ({ body }: Message): boolean =>
+          body !== message.body && !isRepetition(sending, messages.get(body)?.sendings ?? []);
+        if (stored.some(isOther)) {
           this.#verdicts.broken(`${message.body}: acknowledged as ${stored[0]?.body}`);
         }
       }
@@ -76,4 +82,9 @@ export class Fate implements Checker {
       this.#verdicts.broken(`node ${id} keeps ${-missing} bodies too many of entry ${entry}`);
     }
   }
+}
+
+/** Whether the message was answered as another one, which one of the sends stored. */
+function isRepetition(sending: Sending, others: readonly Sending[]): boolean {
+  return others.some((other) => repeats(sending, other));
 }

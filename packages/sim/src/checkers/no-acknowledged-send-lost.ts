@@ -14,10 +14,16 @@ export const noAcknowledgedSendLost: HistoryJudge = {
     const excused = queuesThatLoseMessages(history);
     // A task may have moved any message to such a queue.
     if (excused.size > 0 && mayHaveMoved(history)) return;
-    for (const message of messagesOf(history).values()) {
+    const messages = [...messagesOf(history).values()];
+    // A repetition in a FIFO queue is not stored: what counts is the message that it was answered as.
+    const seen = new Set(
+      messages.flatMap(({ deliveries }) => deliveries.map(({ messageId }) => messageId)),
+    );
+    for (const message of messages) {
       const sent = message.sendings.find((sending) => sending.outcome === "acknowledged");
       if (sent === undefined || message.deliveries.length > 0) continue;
       if (message.showings.length > 0 || excused.has(sent.queue)) continue;
+      if (sent.messageId !== undefined && seen.has(sent.messageId)) continue;
       broken(`${message.body}: acknowledged at ${sent.answeredAt}, never seen again`);
     }
   },

@@ -15,6 +15,13 @@ export interface NewMessage {
   readonly body: string;
   /** Absent: the queue's delay. */
   readonly delayMs?: number;
+  /** In a FIFO queue: its message group. */
+  readonly group?: string;
+  /**
+   * In a FIFO queue: equal for messages of which only the first is stored. Names the group too where deduplication
+   * ids count within it.
+   */
+  readonly deduplicationId?: string;
 }
 
 /** A receipt that a client shows. */
@@ -38,6 +45,8 @@ export type Operation =
       readonly waitMs: number;
       /** Absent: the queue's visibility timeout. */
       readonly leaseMs?: number;
+      /** FIFO queues: names the attempt; made again under the same name, it is given the same messages. */
+      readonly attempt?: string;
     }
   | {
       readonly kind: "settle";

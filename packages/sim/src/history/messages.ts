@@ -164,6 +164,13 @@ export function grantsOf(message: MessageHistory, queue: string): Delivery[] {
   return [...first.values()].sort((a, b) => a.token - b.token);
 }
 
+/** Whether only one of the two was to be stored, and the other told of it. */
+export function repeats(one: Sending, other: Sending): boolean {
+  const { deduplicationId } = one.message;
+  if (deduplicationId === undefined || one.queue !== other.queue) return false;
+  return other.message.deduplicationId === deduplicationId;
+}
+
 /** The queues that the message was delivered from. */
 export function queuesOf(message: MessageHistory): Set<string> {
   return new Set(message.deliveries.map((delivery) => delivery.queue));
