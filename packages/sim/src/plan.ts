@@ -9,6 +9,7 @@ import { drawStrikes } from "./nemesis/draw.ts";
 import type { Strike } from "./nemesis/strike.ts";
 import type { NetworkFaults } from "./network.ts";
 import { stream } from "./streams.ts";
+import { drawFifoQueues } from "./workload/fifo-plan.ts";
 import { drawWorkload, type WorkloadPlan } from "./workload/plan.ts";
 
 /** How a disk behaves when nothing is wrong with it. */
@@ -48,6 +49,8 @@ export interface Plan {
 /** What a caller chooses; everything else is drawn. */
 export interface PlanSize {
   readonly faultyMs: number;
+  /** As seeds were drawn before there were FIFO queues. */
+  readonly withoutFifo?: true;
 }
 
 const KIB = 1024;
@@ -58,6 +61,7 @@ const DRIFT_PPM_MAX = 500;
 export function planOf(seed: number, size: PlanSize): Plan {
   const random = stream(seed, "plan");
   const nodes = random.pick([3, 3, 3, 3, 4, 5, 5, 6, 7]);
+  const standard = drawWorkload(stream(seed, "workload plan"));
   return {
     seed,
     nodes,
@@ -66,10 +70,16 @@ export function planOf(seed: number, size: PlanSize): Plan {
     network: drawNetwork(random),
     disk: drawDisk(random),
     sizes: drawSizes(random),
-    workload: drawWorkload(stream(seed, "workload plan")),
+    workload: size.withoutFifo === true ? standard : withFifoQueues(seed, standard),
     strikes: drawStrikes(stream(seed, "strikes"), { nodes, faultyMs: size.faultyMs }),
     lastingMinority: drawMinority(random, nodes),
   };
+}
+
+function withFifoQueues(seed: number, workload: WorkloadPlan): WorkloadPlan {
+  const { queues } = workload;
+  const more = drawFifoQueues(stream(seed, "fifo queues"), queues.length);
+  return { ...workload, queues: [...queues, ...more] };
 }
 
 function drawMinority(random: Prng, nodes: number): number[] {

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type Plan, planOf } from "../plan.ts";
+import { type Plan, type PlanSize, planOf } from "../plan.ts";
 import { decodePlan, PlanError } from "./plan-file.ts";
 
 export interface Regression {
@@ -26,6 +26,11 @@ export function readRegressions(): Regression[] {
   return list.map(decode);
 }
 
+/** Seeds of before there were FIFO queues are not marked, and mean what they meant then. */
+function sizeOf(faultyMs: number, fifo: boolean): PlanSize {
+  return fifo ? { faultyMs } : { faultyMs, withoutFifo: true };
+}
+
 function decode(value: unknown, at: number): Regression {
   const entry = new Map<string, unknown>(
     typeof value === "object" && value !== null ? Object.entries(value) : [],
@@ -43,7 +48,7 @@ function decode(value: unknown, at: number): Regression {
   const stored = entry.get("plan");
   const plan =
     stored === undefined
-      ? planOf(number("seed"), { faultyMs: number("virtualSeconds") * 1_000 })
+      ? planOf(number("seed"), sizeOf(number("virtualSeconds") * 1_000, entry.get("fifo") === true))
       : decodePlan(stored);
   return { symptom: text("symptom"), found: text("found"), fixedBy: text("fixedBy"), plan };
 }

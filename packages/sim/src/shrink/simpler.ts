@@ -6,7 +6,7 @@ import { TRUE_CLOCK } from "../clocks.ts";
 import type { Strike, Victim } from "../nemesis/strike.ts";
 import { CALM_NETWORK } from "../network.ts";
 import type { Plan } from "../plan.ts";
-import type { WorkloadPlan, WorkloadRates } from "../workload/plan.ts";
+import type { FifoPlan, WorkloadPlan, WorkloadRates } from "../workload/plan.ts";
 
 export type Simplification = (plan: Plan) => readonly Plan[];
 
@@ -15,6 +15,7 @@ export const SIMPLIFICATIONS: readonly Simplification[] = [
   shorterTimes,
   fewerNodes,
   fewerQueues,
+  plainerFifo,
   fewerClients,
   calmerRates,
   smallerRequests,
@@ -87,13 +88,34 @@ function isPossible(strike: Strike): boolean {
 function fewerQueues(plan: Plan): Plan[] {
   const { queues } = plan.workload;
   const counts = Array.from({ length: queues.length - 1 }, (_, i) => i + 1);
-  return counts.map((count) => {
+  const shorter = counts.map((count) => {
     const kept = queues.slice(0, count);
     const whole = kept.map((queue) =>
       queue.deadLetterQueue < count ? queue : { ...queue, maximumReceives: 0, deadLetterQueue: 0 },
     );
     return changed(plan, { queues: whole });
   });
+  return [...shorter, ...counts.map((count) => withoutFirst(plan, count))];
+}
+
+/** A queue whose dead-letter queue goes keeps its messages. */
+function withoutFirst(plan: Plan, count: number): Plan {
+  const queues = plan.workload.queues.slice(count).map((queue) => {
+    const deadLetterQueue = queue.deadLetterQueue - count;
+    if (queue.maximumReceives > 0 && deadLetterQueue >= 0) return { ...queue, deadLetterQueue };
+    return { ...queue, maximumReceives: 0, deadLetterQueue: 0 };
+  });
+  return changed(plan, { queues });
+}
+
+/** FIFO queues of one group, without repetitions. */
+function plainerFifo(plan: Plan): Plan[] {
+  const each = (change: Partial<FifoPlan>): Partial<WorkloadPlan> => ({
+    queues: plan.workload.queues.map((queue) =>
+      queue.fifo === undefined ? queue : { ...queue, fifo: { ...queue.fifo, ...change } },
+    ),
+  });
+  return changes(plan, [each({ groups: 1 }), each({ repeatedIds: 0 }), each({ attempts: 0 })]);
 }
 
 function fewerClients(plan: Plan): Plan[] {

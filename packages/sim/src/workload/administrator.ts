@@ -12,6 +12,8 @@ const PASSING_QUEUES_MAX = 3;
 const MARK_FROM = 1_000;
 const MARKS_OF_A_CLIENT = 10_000;
 const TIMEOUTS_MS = [100, 300, 1_000, 5_000];
+/** Of a FIFO queue, where a change moves the ends of the delays that are under way. */
+const DELAYS_MS = [0, 30, 300, 1_500];
 
 export class Administrator {
   readonly #stage: Stage;
@@ -56,6 +58,9 @@ export class Administrator {
     if (planned !== undefined && planned.maximumReceives > 0 && policy !== undefined) {
       const maximumReceives = random.between(1, 4);
       return { ...changes, deadLetter: { queueId: policy.id, group: GROUP, maximumReceives } };
+    }
+    if (queue.fifo !== undefined && random.chance(1, 2)) {
+      return { ...changes, delayMs: random.pick(DELAYS_MS) };
     }
     return { ...changes, visibilityTimeoutMs: random.pick(TIMEOUTS_MS) };
   }

@@ -53,8 +53,10 @@ export function answerOf(reply: EngineReply, triedBefore: boolean): Answer {
 function answerOfOutcome(outcome: Exclude<Outcome, GrantedOutcome>): Answer {
   switch (outcome.kind) {
     case "sent": {
-      const { queueId, firstSequence, count } = outcome;
-      const ids = Array.from({ length: count }, (_, i) => messageIdOf(queueId, firstSequence + i));
+      const { queueId, firstSequence, count, sequences } = outcome;
+      const ids = Array.from({ length: count }, (_, i) =>
+        messageIdOf(queueId, sequences?.[i] ?? firstSequence + i),
+      );
       return { kind: "sent", messageIds: ids };
     }
     case "settled":

@@ -1,6 +1,6 @@
 /** Requests of simulated clients: what a client means, as an operation for the history and as bytes for the engine. */
 import { ByteWriter, encodeUtf8, wallTime } from "@kqueuey/base";
-import type { QueueAttributeChanges, QueueAttributes, QueueId } from "@kqueuey/queue";
+import type { BodyRecord, QueueAttributeChanges, QueueAttributes, QueueId } from "@kqueuey/queue";
 import {
   encodeCancelMove,
   encodeConfirmQueue,
@@ -15,6 +15,7 @@ import {
   encodeRelease,
   encodeReserveQueue,
   encodeSend,
+  encodeSendFifo,
   encodeSetQueue,
   encodeStartMove,
   encodeTombstone,
@@ -28,6 +29,7 @@ import { crc32, digest16 } from "../digests.ts";
 import type { NewMessage, Operation, SettleAction } from "../history/event.ts";
 import { attributeValues, PADDING } from "./answer.ts";
 import type { Ask } from "./edge.ts";
+import type { FifoPlan } from "./plan.ts";
 import type { NamedRequestId } from "./request-ids.ts";
 
 /** Bytes of bodies that a receive asks for: more than any batch has. */
@@ -37,6 +39,8 @@ const RECEIVE_BYTES_MAX = 4_000_000;
 export interface KnownQueue {
   readonly name: string;
   readonly id: QueueId;
+  /** Of a FIFO queue. */
+  readonly fifo?: FifoPlan;
 }
 
 /** A receipt that a worker holds, or held. */
@@ -66,18 +70,10 @@ export function sendRequest(
   messages: readonly (NewMessage & { readonly bytes: number })[],
   id: NamedRequestId,
 ): Request {
-  const records = messages.map((message) => {
-    const body = encodeUtf8(message.body.padEnd(message.bytes, PADDING));
-    return {
-      sentAtMs: wallTime(1),
-      bodyMd5: digest16(body),
-      sender: "sim",
-      traceHeader: undefined,
-      attributes: [],
-      body,
-      delayMs: message.delayMs,
-    };
-  });
+  const records = messages.map((message) => ({
+    ...recordOf(message),
+    delayMs: message.delayMs,
+  }));
   const request = commandOf((writer) => {
     encodeSend(writer, { requestId: id.id, queueId: queue.id, messages: records }, crc32);
   });
@@ -88,9 +84,69 @@ export function sendRequest(
   return { operation, request, requestKey: id.key };
 }
 
+function recordOf(message: { readonly body: string; readonly bytes: number }): BodyRecord {
+  const body = encodeUtf8(message.body.padEnd(message.bytes, PADDING));
+  return {
+    sentAtMs: wallTime(1),
+    bodyMd5: digest16(body),
+    sender: "sim",
+    traceHeader: undefined,
+    attributes: [],
+    body,
+  };
+}
+
+/** A message for a FIFO queue. */
+export interface GroupedMessage {
+  readonly body: string;
+  readonly bytes: number;
+  readonly group: string;
+  /** As the sender gives it, whatever it counts within. */
+  readonly deduplicationId: string;
+}
+
+export function sendFifoRequest(
+  queue: KnownQueue,
+  messages: readonly GroupedMessage[],
+  id: NamedRequestId,
+): Request {
+  const records = messages.map((message) => ({
+    ...recordOf(message),
+    groupId: message.group,
+    deduplicationId: message.deduplicationId,
+    groupKey: keyOf(message.group),
+    deduplicationKey: keyOf(message.deduplicationId),
+  }));
+  const request = commandOf((writer) => {
+    encodeSendFifo(writer, { requestId: id.id, queueId: queue.id, messages: records }, crc32);
+  });
+  const inGroup = queue.fifo?.deduplicationScope === "messageGroup";
+  const asked = messages.map(({ body, group, deduplicationId }) => ({
+    body,
+    group,
+    deduplicationId: inGroup ? `${group} ${deduplicationId}` : deduplicationId,
+  }));
+  const operation: Operation = { kind: "send", queue: queue.name, messages: asked };
+  return { operation, request, requestKey: id.key };
+}
+
+/** 16 bytes that stand for a name. */
+function keyOf(name: string): Uint8Array {
+  return digest16(encodeUtf8(name));
+}
+
+/** What a receive asks for. */
+export interface ReceiveOptions {
+  readonly limit: number;
+  readonly waitMs: number;
+  readonly leaseMs?: number;
+  /** FIFO queues. */
+  readonly attempt?: string;
+}
+
 export function receiveRequest(
   queue: KnownQueue,
-  options: { readonly limit: number; readonly waitMs: number; readonly leaseMs?: number },
+  options: ReceiveOptions,
   id: NamedRequestId,
 ): Request {
   const writer = new ByteWriter(64);
@@ -100,6 +156,7 @@ export function receiveRequest(
     limit: options.limit,
     maxBytes: RECEIVE_BYTES_MAX,
     visibilityTimeoutMs: options.leaseMs,
+    attemptKey: options.attempt === undefined ? undefined : keyOf(options.attempt),
   });
   return {
     operation: { kind: "receive", queue: queue.name, ...options },

@@ -32,9 +32,10 @@ export class Mover {
     const queue = this.#pickSource();
     const taskId = Uint8Array.from({ length: TASK_ID_BYTES }, () => random.between(0, 255));
     this.#started = { queue, taskId };
-    const destination = random.chance(1, 2)
-      ? undefined
-      : random.pick([...stage.queues, ...stage.passing]);
+    const isFifo = queue.fifo !== undefined;
+    const all = [...stage.queues, ...stage.passing];
+    const sameKind = all.filter(({ fifo }) => (fifo !== undefined) === isFifo);
+    const destination = random.chance(1, 2) ? undefined : random.pick(sameKind);
     const rate = random.pick(RATES);
     const options = { taskId, destination, perSecond: rate === 0 ? undefined : rate };
     stage.ask(this.#client, startMoveRequest(queue, options, ids.next()), () => done());
@@ -44,8 +45,9 @@ export class Mover {
   #pickSource(): KnownQueue {
     const { random } = this.#client;
     const { plan, queues, passing } = this.#stage;
-    const fragile = plan.queues.find((queue) => queue.maximumReceives > 0);
-    const dead = fragile === undefined ? undefined : queues[fragile.deadLetterQueue];
+    const fragile = plan.queues.filter((queue) => queue.maximumReceives > 0);
+    const dead =
+      queues[(fragile.length > 1 ? random.pick(fragile) : fragile[0])?.deadLetterQueue ?? -1];
     if (dead !== undefined && random.chance(2, 3)) return dead;
     return random.pick([...queues, ...passing]);
   }

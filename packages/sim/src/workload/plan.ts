@@ -1,6 +1,17 @@
 /** The load of a run as plain data: which queues there are, who uses them, how often each thing is done. */
 import type { Prng } from "@kqueuey/base";
 
+/** What a queue of the plan has when it is a FIFO queue. Chances are out of 10,000. */
+export interface FifoPlan {
+  readonly deduplicationScope: "queue" | "messageGroup";
+  /** Message groups that its messages are spread over. */
+  readonly groups: number;
+  /** A message is sent under a deduplication id that was used before. */
+  readonly repeatedIds: number;
+  /** A receive names an attempt, and is made again under the same name. */
+  readonly attempts: number;
+}
+
 export interface QueuePlan {
   readonly name: string;
   readonly visibilityTimeoutMs: number;
@@ -10,6 +21,8 @@ export interface QueuePlan {
   readonly maximumReceives: number;
   /** Place in the plan's list of queues; of no meaning without `maximumReceives`. */
   readonly deadLetterQueue: number;
+  /** Absent: a standard queue. */
+  readonly fifo?: FifoPlan;
 }
 
 /** Chances out of 10,000, each of the thing that its owner does next. */
@@ -148,7 +161,8 @@ function drawQueues(random: Prng): QueuePlan[] {
   return queues;
 }
 
-function plainQueue(name: string, visibilityTimeoutMs: number): QueuePlan {
+/** A standard queue with the defaults of Amazon SQS but its timeout. */
+export function plainQueue(name: string, visibilityTimeoutMs: number): QueuePlan {
   return {
     name,
     visibilityTimeoutMs,

@@ -1,9 +1,17 @@
 /** A client that sends batches, and never the same body twice. */
-import type { KnownQueue } from "./commands.ts";
-import { sendRequest } from "./commands.ts";
+import {
+  type GroupedMessage,
+  type KnownQueue,
+  type Request,
+  sendFifoRequest,
+  sendRequest,
+} from "./commands.ts";
+import type { FifoPlan } from "./plan.ts";
 import type { Client, Stage } from "./stage.ts";
 
 const SMALLEST_BODY_BYTES = 16;
+/** Deduplication ids of a queue that may be used again. */
+const USED_IDS_MAX = 32;
 const DELAYS_MS = [0, 1, 50, 300, 1_000, 2_500];
 
 export class Sender {
@@ -24,12 +32,11 @@ export class Sender {
     if (!stage.isSending) return;
     stage.busy += 1;
     const queue = this.#pickQueue();
-    const messages = this.#makeMessages();
-    stage.ask(this.#client, sendRequest(queue, messages, this.#client.ids.next()), ({ answer }) => {
+    const count = this.#client.random.between(1, stage.plan.sendMax);
+    stage.ask(this.#client, this.#requestFor(queue, count), ({ answer }) => {
       stage.busy -= 1;
-      if (answer.kind === "sent") this.acknowledged += messages.length;
-      else if (answer.kind === "refused" && answer.reason === "STORAGE_FULL")
-        this.refused += messages.length;
+      if (answer.kind === "sent") this.acknowledged += count;
+      else if (answer.kind === "refused" && answer.reason === "STORAGE_FULL") this.refused += count;
       stage.later(this.#client.random.between(0, stage.plan.pauseMs), () => this.run());
     });
   }
@@ -45,17 +52,46 @@ export class Sender {
     return random.pick(queues.filter((_, place) => !graves.has(place)));
   }
 
-  #makeMessages(): { body: string; bytes: number; delayMs?: number }[] {
+  #requestFor(queue: KnownQueue, count: number): Request {
+    const { fifo } = queue;
+    const length = { length: count };
+    if (fifo === undefined) {
+      const messages = Array.from(length, () => this.#makeMessage());
+      return sendRequest(queue, messages, this.#client.ids.next());
+    }
+    const messages = Array.from(length, () => this.#makeGrouped(queue, fifo));
+    return sendFifoRequest(queue, messages, this.#client.ids.next());
+  }
+
+  #makeMessage(): { body: string; bytes: number; delayMs?: number } {
     const { random } = this.#client;
-    const { plan } = this.#stage;
-    const count = random.between(1, plan.sendMax);
-    return Array.from({ length: count }, () => {
-      this.#sent += 1;
-      const body = `m${this.#client.number}-${this.#sent}`;
-      const bytes = random.between(SMALLEST_BODY_BYTES, plan.bodyBytesMax);
-      return random.chance(plan.rates.delayed, 10_000)
-        ? { body, bytes, delayMs: random.pick(DELAYS_MS) }
-        : { body, bytes };
-    });
+    const { rates } = this.#stage.plan;
+    const message = this.#makeBody();
+    return random.chance(rates.delayed, 10_000)
+      ? { ...message, delayMs: random.pick(DELAYS_MS) }
+      : message;
+  }
+
+  #makeBody(): { readonly body: string; readonly bytes: number } {
+    this.#sent += 1;
+    const body = `m${this.#client.number}-${this.#sent}`;
+    const { bodyBytesMax } = this.#stage.plan;
+    return { body, bytes: this.#client.random.between(SMALLEST_BODY_BYTES, bodyBytesMax) };
+  }
+
+  /** Under an id of its own, or under one that was used before, in the same group or in another. */
+  #makeGrouped(queue: KnownQueue, fifo: FifoPlan): GroupedMessage {
+    const { random } = this.#client;
+    const message = this.#makeBody();
+    const group = `g${random.between(1, fifo.groups)}`;
+    const used = this.#stage.deduplicationIdsOf(queue);
+    if (used.length > 0 && random.chance(fifo.repeatedIds, 10_000)) {
+      const before = random.pick(used);
+      return { ...message, ...before, ...(random.chance(1, 3) ? { group } : {}) };
+    }
+    const id = { group, deduplicationId: `d-${message.body}` };
+    used.push(id);
+    if (used.length > USED_IDS_MAX) used.shift();
+    return { ...message, ...id };
   }
 }

@@ -9,6 +9,12 @@ import type { RequestIds } from "./request-ids.ts";
 /** Old receipts kept for misuse. */
 const USED_RECEIPTS_MAX = 64;
 
+/** A deduplication id and the group of the message that was first sent under it. */
+export interface UsedId {
+  readonly group: string;
+  readonly deduplicationId: string;
+}
+
 export class Stage {
   readonly cluster: SimCluster;
   readonly plan: WorkloadPlan;
@@ -26,6 +32,7 @@ export class Stage {
   /** Senders, administrators and movers in the middle of something. */
   busy = 0;
   readonly #random: Prng;
+  readonly #deduplicationIds = new Map<string, UsedId[]>();
 
   constructor(parts: {
     readonly cluster: SimCluster;
@@ -74,6 +81,16 @@ export class Stage {
       if (this.isCalm) return;
       this.edge.ask({ client: client.number, ...request, repeats: call }, () => undefined);
     });
+  }
+
+  /** Deduplication ids that were sent to a FIFO queue, to be used again; whoever sends adds to them. */
+  deduplicationIdsOf(queue: KnownQueue): UsedId[] {
+    let used = this.#deduplicationIds.get(queue.name);
+    if (used === undefined) {
+      used = [];
+      this.#deduplicationIds.set(queue.name, used);
+    }
+    return used;
   }
 
   /** A receipt that is of no use to its holder any more; others may try it. */

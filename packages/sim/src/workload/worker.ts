@@ -4,7 +4,7 @@
  */
 import { must } from "@kqueuey/base";
 import type { Answer } from "../history/event.ts";
-import type { HeldReceipt, KnownQueue, ShownLease } from "./commands.ts";
+import type { HeldReceipt, KnownQueue, ReceiveOptions, ShownLease } from "./commands.ts";
 import { receiveRequest, settleRequest } from "./commands.ts";
 import type { Told } from "./edge.ts";
 import type { Client, Stage } from "./stage.ts";
@@ -16,12 +16,16 @@ const WORK_MS_MAX = 30;
 const LEASES_MS = [0, 1, 40, 300, 1_500, 4_000];
 const RELEASE_DELAYS_MS = [0, 0, 20, 500, 2_000];
 const FORGED_BODY = "";
+/** An attempt is made so often at most, after one of these pauses. */
+const TRIES_MAX = 3;
+const TRY_AGAIN_MS = [0, 10, 100, 900];
 
 export class Worker {
   readonly #stage: Stage;
   readonly #client: Client;
   /** Tombstones reported effective. */
   tombstones = 0;
+  #attempts = 0;
 
   constructor(stage: Stage, client: Client) {
     this.#stage = stage;
@@ -32,8 +36,29 @@ export class Worker {
     const stage = this.#stage;
     const { random } = this.#client;
     const queue = this.#pickQueue();
-    const request = receiveRequest(queue, this.#options(), this.#client.ids.next());
+    const options = this.#options();
+    const isAttempt =
+      !stage.isCalm && queue.fifo !== undefined && random.chance(queue.fifo.attempts, 10_000);
+    if (isAttempt) this.#receive(queue, { ...options, attempt: this.#nameAttempt() }, TRIES_MAX);
+    else this.#receive(queue, options, 1);
+  }
+
+  #nameAttempt(): string {
+    this.#attempts += 1;
+    return `a${this.#client.number}-${this.#attempts}`;
+  }
+
+  /** `tries`: how often the attempt may be made, this time included; what the last one gave is worked on. */
+  #receive(queue: KnownQueue, options: ReceiveOptions, tries: number): void {
+    const stage = this.#stage;
+    const { random } = this.#client;
+    const request = receiveRequest(queue, options, this.#client.ids.next());
     stage.ask(this.#client, request, (told) => {
+      if (tries > 1 && !stage.isCalm && random.chance(2, 3)) {
+        const pauseMs = random.pick(TRY_AGAIN_MS);
+        stage.later(pauseMs, () => this.#receive(queue, options, tries - 1));
+        return;
+      }
       const receipts = receiptsOf(queue, told);
       const workMs = random.between(0, WORK_MS_MAX);
       if (receipts.length === 0) stage.later(workMs, () => this.#misbehave());
@@ -48,7 +73,7 @@ export class Worker {
     return passing.length > 0 && random.chance(1, 8) ? random.pick(passing) : random.pick(queues);
   }
 
-  #options(): { limit: number; waitMs: number; leaseMs?: number } {
+  #options(): ReceiveOptions {
     const { random } = this.#client;
     const { plan, isCalm } = this.#stage;
     if (isCalm) return { limit: DRAIN_LIMIT, waitMs: DRAIN_WAIT_MS };

@@ -46,6 +46,7 @@ export class Workload {
     const client = this.#newClient();
     for (const place of [...plan.queues.keys()].reverse()) {
       const planned = must(plan.queues[place], "a queue of the plan");
+      const { fifo } = planned;
       const attributes = this.#attributesOf(planned);
       let id: QueueId | undefined;
       let over = false;
@@ -55,7 +56,7 @@ export class Workload {
       });
       cluster.world.runUntil(() => over, CREATION_LIMIT_MS);
       assert(id !== undefined, "a queue was created in time");
-      queues[place] = { name: planned.name, id };
+      queues[place] = { name: planned.name, id, ...(fifo === undefined ? {} : { fifo }) };
     }
   }
 
@@ -66,7 +67,8 @@ export class Workload {
       maximumReceives > 0 && target !== undefined
         ? { queueId: target.id, group: GROUP, maximumReceives }
         : undefined;
-    return { ...DEFAULT_ATTRIBUTES, visibilityTimeoutMs, delayMs, retentionMs, deadLetter };
+    const times = { visibilityTimeoutMs, delayMs, retentionMs };
+    return { ...DEFAULT_ATTRIBUTES, ...times, deadLetter, fifo: fifoOf(planned) };
   }
 
   /** The plan's first queue. */
@@ -168,4 +170,10 @@ export class Workload {
     const random = this.#random.fork();
     return { number: this.#clients, ids: new RequestIds(random.nextU32()), random };
   }
+}
+
+function fifoOf({ fifo }: QueuePlan): QueueAttributes["fifo"] {
+  if (fifo === undefined) return undefined;
+  const { deduplicationScope } = fifo;
+  return { deduplicationScope, contentBasedDeduplication: false };
 }
