@@ -4,7 +4,7 @@
  */
 import type { Auditor, Execution } from "../auditor/auditor.ts";
 import type { AuditedOutcome } from "../auditor/outcome.ts";
-import type { Answer, GrantedMessage } from "../history/event.ts";
+import type { Answer, GrantedMessage, Invoked, Operation } from "../history/event.ts";
 import type { Call } from "../history/history.ts";
 import type { Checker, RunEnd, Violation } from "./checker.ts";
 import { Verdicts } from "./verdicts.ts";
@@ -14,6 +14,8 @@ export class Answers implements Checker {
   readonly promise = "clients are told what the log says";
   readonly #verdicts = new Verdicts(this.name, this.promise);
   readonly #auditor: Auditor;
+  /** Executions of receives by the attempt that they name. */
+  readonly #attempts = new Map<string, Execution[]>();
 
   constructor(auditor: Auditor) {
     this.#auditor = auditor;
@@ -24,17 +26,30 @@ export class Answers implements Checker {
   }
 
   ended(end: RunEnd): void {
-    for (const call of end.history.calls()) {
+    const calls = end.history.calls();
+    for (const { invoked } of calls) this.#noteAttempt(invoked);
+    for (const call of calls) {
       const what = this.#judge(call);
       if (what !== undefined) this.#verdicts.broken(`call ${call.invoked.call}: ${what}`);
     }
+  }
+
+  /** One try of an attempt may be answered with what another one was granted, while both are in hand. */
+  #noteAttempt({ operation, requestKey }: Invoked): void {
+    if (operation.kind !== "receive" || requestKey === undefined) return;
+    const name = attemptOf(operation);
+    const executions = this.#auditor.executions.get(requestKey);
+    if (name === undefined || executions === undefined) return;
+    this.#attempts.set(name, [...(this.#attempts.get(name) ?? []), ...executions]);
   }
 
   #judge({ invoked, answered }: Call): string | undefined {
     const { requestKey } = invoked;
     if (requestKey === undefined || answered === undefined) return undefined;
     const { answer } = answered;
-    const executions = this.#auditor.executions.get(requestKey) ?? [];
+    const attempt = attemptOf(invoked.operation);
+    const own = this.#auditor.executions.get(requestKey) ?? [];
+    const executions = attempt === undefined ? own : (this.#attempts.get(attempt) ?? []);
     switch (answer.kind) {
       case "sent":
       case "settled":
@@ -80,6 +95,11 @@ export class Answers implements Checker {
     }
     return undefined;
   }
+}
+
+function attemptOf(operation: Operation): string | undefined {
+  if (operation.kind !== "receive" || operation.attempt === undefined) return undefined;
+  return `${operation.queue} ${operation.attempt}`;
 }
 
 function isSame(outcome: AuditedOutcome, answer: Answer): boolean {
