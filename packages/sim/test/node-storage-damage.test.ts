@@ -59,6 +59,31 @@ function damageIsMet(harness: StoreHarness): boolean {
   return false;
 }
 
+const BLOCK_BYTES = 4096;
+
+interface GroupAt {
+  readonly path: string;
+  readonly at: number;
+}
+
+/** Two write groups of one block each, with bodies of which each has a whole record where the other has one. */
+function alikeGroups(harness: StoreHarness): readonly [GroupAt, GroupAt] {
+  const seen = new Map<string, GroupAt>();
+  for (const path of filesLike(harness, /wal\/.*seg$/)) {
+    const contents = harness.disk.contents(path);
+    for (let at = BLOCK_BYTES; at < contents.length; at += BLOCK_BYTES) {
+      const header = Buffer.from(contents.subarray(at, at + 64));
+      const dataBytes = header.readUInt32LE(48);
+      if (header.toString("latin1", 0, 4) !== "KQWG" || dataBytes <= 4) continue;
+      const shape = `${header.readUInt32LE(40)} ${header.readUInt32LE(44)} ${dataBytes}`;
+      const other = seen.get(shape);
+      if (other !== undefined) return [other, { path, at }];
+      seen.set(shape, { path, at });
+    }
+  }
+  throw new Error("two write groups are alike");
+}
+
 describe("damage", () => {
   test("the prepared store uses every kind of file", () => {
     const harness = prepared(1);
@@ -98,6 +123,22 @@ describe("damage", () => {
       if (damageIsMet(harness)) met += 1;
     }
     expect(met).toBeGreaterThan(4);
+  });
+
+  test("a body is not given out for another one over which its write group went astray", () => {
+    const harness = new StoreHarness(new Prng(9), { cacheBytesMax: 0 });
+    harness.start();
+    for (let round = 0; round < 40; round++) {
+      harness.append(1, { bodyBytesMax: 1, kills: 0 });
+      harness.settle();
+    }
+    const [over, astray] = alikeGroups(harness);
+    const { disk } = harness;
+    disk.overwrite(over.path, over.at, disk.peek(astray.path, astray.at, BLOCK_BYTES));
+    expect(() => harness.checkBodies()).toThrow();
+    harness.run(100);
+    expect(harness.failure?.code).toBe("damaged");
+    expect(harness.failure?.message).toContain("an entry's checksum");
   });
 
   test("a missing or cut file is met at the next start", () => {

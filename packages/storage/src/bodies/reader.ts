@@ -1,13 +1,14 @@
 /**
  * Reads message bodies: from the newest entries in memory, else from their segments, neighbours together
- * and ahead when the reading is sequential. Every record from a disk is checked before it is given out.
+ * and ahead when the reading is sequential. Entries are read whole, and what comes from a disk is checked
+ * against its entry's checksum, which the node has in memory, before it is given out.
  */
 import { assert, type Crc32, must } from "@kqueuey/base";
 import { type BodyFraming, type BodyRef, damage, type StoreDone } from "../store-types.ts";
 import type { EntryCache } from "./entry-cache.ts";
-import type { EntryMap } from "./entry-map.ts";
-import { type Found, findRecord, type Missing } from "./record-finder.ts";
-import { RUN_BYTES_MAX, RunCache, runCovers, type SegmentRun } from "./run-cache.ts";
+import type { EntryMap, EntryPlace } from "./entry-map.ts";
+import { type Found, findRecord, type Missing, type PlaceBytes } from "./record-finder.ts";
+import { RUN_BYTES_MAX, RunCache, SegmentRun } from "./run-cache.ts";
 import { isBodySegment, type SegmentRef, segmentNumber } from "./segment-ledger.ts";
 import type { SegmentSource } from "./segment-source.ts";
 
@@ -35,8 +36,6 @@ interface Request {
   /** What was read for this request, whatever the shared cache keeps of it. */
   readonly runs: SegmentRun[];
 }
-
-const NOTHING: Uint8Array = new Uint8Array(0);
 
 export class BodyReader {
   readonly #ports: ReaderPorts;
@@ -92,13 +91,12 @@ export class BodyReader {
 
   /** Takes from memory what is there now and reads the rest. */
   #advance(number: number, request: Request): void {
-    const memory = (segment: SegmentRef, start: number, end: number): Uint8Array =>
-      this.#inMemory(request, { segment, start, end });
+    const bytesAt: PlaceBytes = (place) => this.#inMemory(request, place);
     const still: number[] = [];
     const missing: Missing[] = [];
     for (const at of request.pending) {
       const ref = must(request.refs[at], "ref");
-      const found = this.#find(ref, memory);
+      const found = this.#find(ref, bytesAt);
       if (found.kind === "record") {
         request.records[at] = found.record;
       } else if (found.kind === "missing") {
@@ -114,21 +112,18 @@ export class BodyReader {
     else this.#fetch(number, request, mergeMissing(missing));
   }
 
-  #find(ref: BodyRef, memory: (s: SegmentRef, from: number, to: number) => Uint8Array): Found {
+  #find(ref: BodyRef, bytesAt: PlaceBytes): Found {
     const place = this.#ports.map.locate(ref.entry);
     if (place === undefined) return { kind: "damaged", what: "no place is known" };
-    return findRecord(this.#ports, { ref, place }, memory);
+    return findRecord(this.#ports, { ref, place }, bytesAt);
   }
 
-  #inMemory(request: Request, range: Omit<Missing, "kind">): Uint8Array {
-    const { segment, start, end } = range;
-    let best = this.#recent.find(segment, start);
-    for (const run of request.runs) {
-      if (!runCovers(run, segment, start)) continue;
-      const runEnd = run.start + run.bytes.length;
-      if (best === undefined || runEnd > best.start + best.bytes.length) best = run;
-    }
-    return best === undefined ? NOTHING : best.bytes.subarray(start - best.start, end - best.start);
+  #inMemory(request: Request, place: EntryPlace): ReturnType<PlaceBytes> {
+    const { segment, position } = place;
+    const end = position + place.length;
+    const own = request.runs.find((run) => run.covers(segment, position, end));
+    const run = own ?? this.#recent.find(segment, position, end);
+    return run === undefined ? "missing" : run.take(place, this.#ports.crc32);
   }
 
   /** Reads some of the ranges, then goes on: what was read may already be enough. */
@@ -148,7 +143,7 @@ export class BodyReader {
           request.done(result);
           return;
         }
-        const run = { segment, start, bytes: result.value };
+        const run = new SegmentRun(segment, start, result.value);
         request.runs.push(run);
         this.#recent.add(run);
         if (open === 0) this.#advance(number, request);

@@ -4,12 +4,9 @@
  */
 import type { Crc32 } from "@kqueuey/base";
 import type { BodyFraming, BodyRef } from "../store-types.ts";
-import { type BlockTable, decodeBlockTable } from "./body-block.ts";
+import { decodeBlockTable } from "./body-block.ts";
 import type { EntryPlace } from "./entry-map.ts";
 import { isBodySegment, type SegmentRef } from "./segment-ledger.ts";
-
-/** Asked for first when a record's length is not known yet. */
-const FIRST_BYTES = 4096;
 
 /** Bytes of `segment` from `start` to `end` (exclusive). */
 export interface Missing {
@@ -24,75 +21,50 @@ export type Found =
   | { readonly kind: "damaged"; readonly what: string }
   | Missing;
 
-/** Bytes of the segment from `start`, as many up to `end` as are in memory; none is fine. */
-export type MemoryBytes = (segment: SegmentRef, start: number, end: number) => Uint8Array;
+/** The whole of what is at the place, known to be what its entry's checksum says, as far as it is in memory. */
+export type PlaceBytes = (place: EntryPlace) => Uint8Array | "missing" | "damaged";
 
 export interface RecordPorts {
   readonly framing: BodyFraming;
   readonly crc32: Crc32;
 }
 
-/** The record at `ref`, whose entry is at `place`. */
+/**
+ * The record at `ref`, whose entry is at `place`. What is at the place is taken whole or not at all: a record that
+ * is good by its own checksum may be another entry's, where the disk put a write in the wrong place.
+ */
 export function findRecord(
   ports: RecordPorts,
   target: { readonly ref: BodyRef; readonly place: EntryPlace },
-  memory: MemoryBytes,
+  bytesAt: PlaceBytes,
 ): Found {
   const { ref, place } = target;
-  if (!isBodySegment(place.segment)) {
-    const start = place.position + ref.offset;
-    const end = place.position + place.length;
-    return cutRecord(ports, { segment: place.segment, start, end }, memory);
+  const { segment, position, length } = place;
+  const bytes = bytesAt(place);
+  if (bytes === "missing") {
+    return { kind: "missing", segment, start: position, end: position + length };
   }
-  const table = readTable(ports.crc32, place, memory);
-  if ("kind" in table) return table;
+  if (bytes === "damaged") return { kind: "damaged", what: "an entry's checksum" };
+  if (!isBodySegment(segment)) return cutRecord(ports, bytes, ref.offset);
+  const table = decodeBlockTable(bytes, ports.crc32);
+  if (table === "damaged" || "needed" in table || table.blockBytes !== length) {
+    return { kind: "damaged", what: "a block's table" };
+  }
   if (table.index !== ref.entry) return { kind: "damaged", what: "a block of another entry" };
   const found = table.find(ref.offset);
   if (found === undefined) return { kind: "damaged", what: "a block without the record" };
-  const start = place.position + found.position;
-  const end = start + found.available;
-  return cutRecord(ports, { segment: place.segment, start, end }, memory);
+  return cutRecord(ports, bytes.subarray(0, found.position + found.available), found.position);
 }
 
-/** The table of the block at `place`. */
-export function readTable(
-  crc32: Crc32,
-  place: EntryPlace,
-  memory: MemoryBytes,
-): BlockTable | Found {
-  const { segment, position, length } = place;
-  const end = position + length;
-  const bytes = memory(segment, position, end);
-  const table = decodeBlockTable(bytes, crc32);
-  if (table === "damaged") return { kind: "damaged", what: "a block's table" };
-  if ("needed" in table) {
-    if (table.needed > length) return { kind: "damaged", what: "a block's table" };
-    const wanted = Math.min(length, Math.max(table.needed, FIRST_BYTES));
-    return { kind: "missing", segment, start: position, end: position + wanted };
-  }
-  if (table.blockBytes !== length) return { kind: "damaged", what: "a block's length" };
-  return table;
-}
-
-/** The record that begins at `start` and ends before `end`. */
-function cutRecord(
-  ports: RecordPorts,
-  range: { readonly segment: SegmentRef; readonly start: number; readonly end: number },
-  memory: MemoryBytes,
-): Found {
+/** The record that begins at `start` of `bytes`. */
+function cutRecord(ports: RecordPorts, bytes: Uint8Array, start: number): Found {
   const { framing, crc32 } = ports;
-  const { segment, start, end } = range;
-  if (start + framing.prefixBytes > end) return { kind: "damaged", what: "a record's place" };
-  const bytes = memory(segment, start, end);
-  if (bytes.length < framing.prefixBytes) {
-    return { kind: "missing", segment, start, end: Math.min(end, start + FIRST_BYTES) };
-  }
-  const length = framing.recordLength(bytes);
-  if (length < framing.prefixBytes || start + length > end) {
+  const rest = bytes.subarray(start);
+  const length = rest.length < framing.prefixBytes ? 0 : framing.recordLength(rest);
+  if (length < framing.prefixBytes || length > rest.length) {
     return { kind: "damaged", what: "a record's length" };
   }
-  if (bytes.length < length) return { kind: "missing", segment, start, end: start + length };
-  const record = bytes.subarray(0, length);
+  const record = rest.subarray(0, length);
   if (!framing.verify(record, crc32)) return { kind: "damaged", what: "a record's checksum" };
   return { kind: "record", record };
 }
