@@ -1,6 +1,7 @@
 /** Every planted bug. */
 import type { PlantedBug } from "./bug.ts";
 import { CONSENSUS_BUGS } from "./catalogue/consensus.ts";
+import { FIFO_BUGS } from "./catalogue/fifo.ts";
 import { MOVE_BUGS } from "./catalogue/moves.ts";
 import { QUEUE_BUGS } from "./catalogue/queue.ts";
 import { REPLICA_BUGS } from "./catalogue/replica.ts";
@@ -11,5 +12,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...REPLICA_BUGS,
   ...QUEUE_BUGS,
   ...MOVE_BUGS,
+  ...FIFO_BUGS,
   ...STORAGE_BUGS,
 ];

@@ -5,7 +5,7 @@
 import { TRUE_CLOCK } from "../src/clocks.ts";
 import type { Strike } from "../src/nemesis/strike.ts";
 import type { Plan } from "../src/plan.ts";
-import { plainWorkload, type WorkloadPlan } from "../src/workload/plan.ts";
+import { type FifoPlan, plainWorkload, type WorkloadPlan } from "../src/workload/plan.ts";
 
 const KIB = 1024;
 const VISIBILITY_TIMEOUT_MS = 600;
@@ -49,6 +49,13 @@ export function fragile(plan: Plan): Plan {
   if (orders === undefined) return plan;
   const fragileOrders = { ...orders, maximumReceives: 2, deadLetterQueue: 1 };
   return withLoad(plan, { queues: [fragileOrders, { ...orders, name: "dead" }] });
+}
+
+/** The plan with FIFO queues in the place of its queues. */
+export function inOrder(plan: Plan, fifo: Partial<FifoPlan> = {}): Plan {
+  const usual = { deduplicationScope: "queue", groups: 3, repeatedIds: 0, attempts: 0 } as const;
+  const queues = plan.workload.queues.map((queue) => ({ ...queue, fifo: { ...usual, ...fifo } }));
+  return withLoad(plan, { queues });
 }
 
 /** The plan with leases that are over before a short pause is. */

@@ -1,6 +1,7 @@
 /** All judges of a run, fresh; told in this order of everything that happens. */
 import { Auditor } from "../auditor/auditor.ts";
 import { Answers } from "./answers.ts";
+import { Attempts } from "./attempts.ts";
 import { AuditedDeadLetters } from "./audited-dead-letters.ts";
 import { AuditedDelays } from "./audited-delays.ts";
 import { AuditedMoves } from "./audited-moves.ts";
@@ -9,6 +10,8 @@ import { ClusterTime } from "./cluster-time.ts";
 import { Counters } from "./counters.ts";
 import { CurrentReads } from "./current-reads.ts";
 import { Fate } from "./fate.ts";
+import { FifoOrder } from "./fifo-order.ts";
+import { GroupLock } from "./group-lock.ts";
 import { HistoryChecker } from "./history-checker.ts";
 import { HISTORY_JUDGES } from "./judge-history.ts";
 import { LeaseEnds } from "./lease-ends.ts";
@@ -47,6 +50,9 @@ export function allCheckers(_options: CheckerOptions): Checker[] {
     new AuditedDelays(auditor),
     new AuditedDeadLetters(auditor),
     new AuditedMoves(auditor),
+    new FifoOrder(auditor),
+    new GroupLock(auditor),
+    new Attempts(auditor),
     new CurrentReads(auditor),
     new HistoryChecker(liveLease),
     ...HISTORY_JUDGES.map((judge) => new HistoryChecker(judge)),

@@ -3,6 +3,7 @@ import type { History } from "../history/history.ts";
 import { attributeLinearizability } from "./attribute-linearizability.ts";
 import type { Violation } from "./checker.ts";
 import { deadLetterOnce } from "./dead-letter-once.ts";
+import { deduplication } from "./deduplication.ts";
 import { delays } from "./delays.ts";
 import type { HistoryJudge } from "./history-checker.ts";
 import { noAcknowledgedSendLost } from "./no-acknowledged-send-lost.ts";
@@ -18,6 +19,7 @@ export const HISTORY_JUDGES: readonly HistoryJudge[] = [
   noAcknowledgedSendLost,
   nothingInvented,
   sentAtMostOnce,
+  deduplication,
   noEarlyRedelivery,
   tombstoneFinal,
   staleReceipt,

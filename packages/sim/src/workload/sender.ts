@@ -11,7 +11,7 @@ import type { Client, Stage } from "./stage.ts";
 
 const SMALLEST_BODY_BYTES = 16;
 /** Deduplication ids of a queue that may be used again. */
-const USED_IDS_MAX = 32;
+const USED_IDS_MAX = 64;
 const DELAYS_MS = [0, 1, 50, 300, 1_000, 2_500];
 
 export class Sender {
@@ -90,8 +90,9 @@ export class Sender {
       return { ...message, ...before, ...(random.chance(1, 3) ? { group } : {}) };
     }
     const id = { group, deduplicationId: `d-${message.body}` };
-    used.push(id);
-    if (used.length > USED_IDS_MAX) used.shift();
+    // Some stay for long, so that they are used again long after.
+    if (used.length < USED_IDS_MAX) used.push(id);
+    else if (random.chance(1, 4)) used[random.between(0, USED_IDS_MAX - 1)] = id;
     return { ...message, ...id };
   }
 }

@@ -15,6 +15,7 @@ import {
   wallTime,
 } from "@kqueuey/base";
 import {
+  type BodyRecord,
   DEFAULT_ATTRIBUTES,
   EntryBuilder,
   encodeConfirmQueue,
@@ -22,6 +23,7 @@ import {
   encodeReceive,
   encodeReserveQueue,
   encodeSend,
+  encodeSendFifo,
   encodeStartMove,
   encodeTombstone,
   fencingToken,
@@ -36,7 +38,7 @@ import {
 } from "@kqueuey/queue";
 import type { Entry, RaftStatus } from "@kqueuey/raft";
 import type { Checker, NodeView, Violation } from "../../src/checkers/checker.ts";
-import { crc32 } from "../../src/digests.ts";
+import { crc32, digest16 } from "../../src/digests.ts";
 import type { History } from "../../src/history/history.ts";
 import { requestKeyOf } from "../../src/workload/request-ids.ts";
 
@@ -74,27 +76,48 @@ export function send(
   body: string,
   options: { delayMs?: number; request?: number } = {},
 ): Uint8Array {
-  const message = {
+  const message = { ...recordOf(body), delayMs: options.delayMs };
+  const id = options.request === undefined ? NO_REQUEST_ID : requestId(options.request).id;
+  const command = { requestId: id, queueId: queueId(1), messages: [message] };
+  return encode((to) => encodeSend(to, command, crc32));
+}
+
+function recordOf(body: string): BodyRecord {
+  return {
     sentAtMs: wallTime(1),
     bodyMd5: new Uint8Array(16),
     sender: "",
     traceHeader: undefined,
     attributes: [],
     body: encodeUtf8(body),
-    delayMs: options.delayMs,
   };
-  const id = options.request === undefined ? NO_REQUEST_ID : requestId(options.request).id;
-  const command = { requestId: id, queueId: queueId(1), messages: [message] };
-  return encode((to) => encodeSend(to, command, crc32));
 }
 
-export function receive(options: { queue?: number; request?: number } = {}): Uint8Array {
+/** To the FIFO queue 1, each message in the group "g" unless said otherwise, under its body as deduplication id. */
+export function sendFifo(bodies: readonly string[], group = "g"): Uint8Array {
+  const messages = bodies.map((body) => ({
+    ...recordOf(body),
+    groupKey: keyOf(group),
+    deduplicationKey: keyOf(body),
+  }));
+  const command = { requestId: NO_REQUEST_ID, queueId: queueId(1), messages };
+  return encode((to) => encodeSendFifo(to, command, crc32));
+}
+
+function keyOf(name: string): Uint8Array {
+  return digest16(encodeUtf8(name));
+}
+
+export function receive(
+  options: { queue?: number; request?: number; limit?: number; attempt?: string } = {},
+): Uint8Array {
   const id = options.request === undefined ? NO_REQUEST_ID : requestId(options.request).id;
   const command = {
     requestId: id,
     queueId: queueId(options.queue ?? 1),
-    limit: 10,
+    limit: options.limit ?? 10,
     maxBytes: 1_000_000,
+    attemptKey: options.attempt === undefined ? undefined : keyOf(options.attempt),
   };
   return encode((to) => encodeReceive(to, command));
 }
