@@ -98,9 +98,12 @@ export function raftMessages(): readonly RaftMessage[] {
 
 export function engineRequests(): readonly EngineRequest[] {
   const send = encodeCommand({ op: "send", queue: 1, messages: [{ size: 10 }], id: "request" });
+  const grouped = { size: 10, group: "x", deduplicationId: "id" };
+  const sendFifo = { op: "sendFifo", queue: 1, messages: [grouped], id: "other" } as const;
   const receive = encodeCommand({ op: "receive", queue: 1, limit: 10, visibilityMs: 1_000 });
   return [
     { kind: "command", command: send },
+    { kind: "command", command: encodeCommand(sendFifo) },
     { kind: "receive", command: receive, waitMs: 20_000 },
     { kind: "describe", queueId: queueId(77) },
     { kind: "find", name: "orders" },
@@ -137,6 +140,14 @@ function outcomeReplies(): readonly EngineReply[] {
   const outcomes = [
     { kind: "refused", reason: "wrong-state" },
     { kind: "sent", queueId: id, firstSequence: sequence(9), count: 3, replayed: true },
+    {
+      kind: "sent",
+      queueId: id,
+      firstSequence: sequence(9),
+      count: 2,
+      sequences: Float64Array.of(9, 4),
+      replayed: false,
+    },
     { kind: "settled", queueId: id, results: Uint8Array.of(0, 1, 2), replayed: false },
     { kind: "done", changed: true, replayed: false },
     { kind: "reserved", queueId: id, ...placed, created: true, replayed: false },

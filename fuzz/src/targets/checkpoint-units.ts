@@ -50,7 +50,24 @@ function samples(): readonly Uint8Array[] {
   full.run([{ op: "send", queue: 1, messages: Array.from({ length: 8 }, () => one), id: "a" }]);
   full.run([{ op: "receive", queue: 1, limit: 3, id: "b" }]);
   full.run([{ op: "tombstone", queue: 1, leases: [[1, 1]] }]);
-  return [unitsOf(empty), unitsOf(full)];
+  return [unitsOf(empty), unitsOf(full), unitsOf(inOrder())];
+}
+
+/** A FIFO queue with messages in flight, an attempt and a repetition. */
+function inOrder(): Driver {
+  const driver = new Driver();
+  const fifo = { deduplicationScope: "queue", contentBasedDeduplication: false } as const;
+  const [a, b, c] = ["x", "y", "x"].map((group, i) => ({
+    size: 10,
+    group,
+    deduplicationId: `${i}`,
+  }));
+  const messages = [a, b, c, a].flatMap((message) => message ?? []);
+  driver.run([{ op: "init", secret: 1 }], 1_000);
+  driver.run([{ op: "create", queue: 1, attributes: { fifo } }]);
+  driver.run([{ op: "sendFifo", queue: 1, messages }]);
+  driver.run([{ op: "receive", queue: 1, limit: 2, attempt: "try" }]);
+  return driver;
 }
 
 function unitsOf(driver: Driver): Uint8Array {

@@ -6,6 +6,7 @@ import { clusterTime, groupId, logIndex, wallTime } from "@kqueuey/base";
 import {
   type DeadLetter,
   EntryBuilder,
+  type FifoAttributes,
   QueueMachine,
   queueId,
   validateCommand,
@@ -110,6 +111,8 @@ const STORY: readonly TestCommand[] = [
   { op: "create", queue: 1, attributes: { retentionMs: 60_000, visibilityTimeoutMs: 2_000 } },
   { op: "create", queue: 2, attributes: { deadLetter: dead(1, 0), delayMs: 300 } },
   { op: "create", queue: 3, attributes: { deadLetter: dead(99, 7) } },
+  { op: "create", queue: 5, attributes: { fifo: fifo("queue"), deadLetter: dead(6, 0) } },
+  { op: "create", queue: 6, attributes: { fifo: fifo("messageGroup"), delayMs: 400 } },
   { op: "send", queue: 1, messages: [one, one, { size: 0, delayMs: 5_000 }], id: "a" },
   { op: "send", queue: 2, messages: Array.from({ length: 40 }, () => one) },
   { op: "send", queue: 3, messages: [one] },
@@ -152,17 +155,54 @@ const STORY: readonly TestCommand[] = [
     ageMs: 900,
     size: 12,
   },
+  { op: "sendFifo", queue: 5, messages: [grouped("x", "1"), grouped("y", "2")], id: "d" },
+  { op: "sendFifo", queue: 5, messages: [grouped("x", "1"), grouped("x", "3")] },
+  { op: "sendFifo", queue: 6, messages: [grouped("x", "1"), grouped("y", "1")] },
+  { op: "receive", queue: 5, limit: 2, attempt: "try", visibilityMs: 3_000 },
+  { op: "receive", queue: 5, limit: 9, attempt: "try", inFlightMax: 5 },
+  { op: "receive", queue: 5, limit: 1, visibilityMs: 0 },
+  { op: "extend", queue: 5, leases: [[1, 1, 200]], revives: true },
+  { op: "undelivered", queue: 5, leases: [[2, 2]] },
+  { op: "set", queue: 6, attributes: { delayMs: 100, fifo: fifo("queue") } },
+  { op: "startMove", queue: 5, task: 3, destination: 6 },
+  { op: "startMove", queue: 6, task: 4, destination: 1 },
+  {
+    op: "accept",
+    queue: 6,
+    source: 70,
+    outboxSequence: 1,
+    origin: [60, 5],
+    count: 1,
+    firstReceived: 1_000,
+    ageMs: 900,
+    size: 12,
+    group: "x",
+  },
+  { op: "purge", queue: 5 },
   { op: "delete", queue: 2 },
 ];
+/** What makes the queues that the rest is about. */
+const CREATIONS = 6;
 
 function dead(queue: number, group: number): DeadLetter {
   return { queueId: queueId(queue), group: groupId(group), maximumReceives: 1 };
 }
 
+function fifo(deduplicationScope: FifoAttributes["deduplicationScope"]): FifoAttributes {
+  return { deduplicationScope, contentBasedDeduplication: true };
+}
+
+function grouped(
+  group: string,
+  deduplicationId: string,
+): { readonly size: number; readonly group: string; readonly deduplicationId: string } {
+  return { size: 20, group, deduplicationId };
+}
+
 function samples(): readonly Uint8Array[] {
   const all = STORY.map((command) => step(20, encodeCommand(command)));
-  const creations = all.slice(0, 4);
-  return [joined(all), ...all.slice(4).map((command) => joined([...creations, command]))];
+  const creations = all.slice(0, CREATIONS);
+  return [joined(all), ...all.slice(CREATIONS).map((command) => joined([...creations, command]))];
 }
 
 function step(time: number, command: Uint8Array): Uint8Array {
