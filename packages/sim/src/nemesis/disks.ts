@@ -1,5 +1,6 @@
 /** Disks that fail, fill, slow down, decay, are emptied or replaced by what they were yesterday. */
 import { type NodeId, nodeId } from "@kqueuey/base";
+import type { Membership } from "@kqueuey/raft";
 import type { Chance, DiskImage } from "../disk.ts";
 import { damageDisk } from "./damage.ts";
 import type { Ground } from "./ground.ts";
@@ -74,8 +75,9 @@ export class OldDisks {
       const { cluster } = this.#ground;
       const status = cluster.ids.includes(id) ? cluster.replica(id)?.raft.status() : undefined;
       if (status === undefined || status.probation || this.#ground.budget.isFailed(id)) return;
-      const { lastIndex, incarnation } = status;
-      this.#images.set(strike, { image: cluster.image(id), lastIndex, incarnation });
+      const { lastIndex, incarnation, membership } = status;
+      const image = cluster.image(id);
+      this.#images.set(strike, { image, lastIndex, incarnation, voters: votersOf(membership) });
     });
   }
 
@@ -97,16 +99,16 @@ export class OldDisks {
 
   /**
    * Whether the copy is known for an old one: by a majority without the node, so that in every majority with it
-   * there is somebody who knows. Before that nobody can tell it from the present one.
+   * there is somebody who knows; and so in every majority of those who voted when it was made, whom the copy will ask.
+   * Before that nobody can tell it from the present one.
    */
   #isMissed(id: NodeId, old: Image): boolean {
     const leader = this.#ground.leaderStatus();
-    if (leader === undefined || leader.id === id || leader.membership.outgoing.length > 0) {
-      return false;
-    }
-    const voters = leader.membership.members.filter((each) => each.role === "voter");
-    const knowing = voters.filter((each) => each.id !== id && this.#knows(each.id, id, old));
-    return knowing.length > voters.length / 2;
+    if (leader === undefined || leader.id === id) return false;
+    return [votersOf(leader.membership), old.voters].every((voters) => {
+      const knowing = voters.filter((each) => each !== id && this.#knows(each, id, old));
+      return knowing.length > voters.length / 2;
+    });
   }
 
   /** Whether the node has applied a record of more than the copy can have. */
@@ -123,6 +125,14 @@ interface Image {
   readonly image: DiskImage;
   readonly lastIndex: number;
   readonly incarnation: number;
+  /** Who voted when it was made. */
+  readonly voters: readonly NodeId[];
+}
+
+/** Nobody while the membership changes: then there are two majorities. */
+function votersOf(membership: Membership): readonly NodeId[] {
+  if (membership.outgoing.length > 0) return [];
+  return membership.members.filter(({ role }) => role === "voter").map(({ id }) => id);
 }
 
 export function diskErrors(ground: Ground, strike: DiskErrors): boolean {

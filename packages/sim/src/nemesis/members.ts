@@ -36,7 +36,7 @@ export class Operator {
     const result = raft.changeMembership(change);
     this.#ground.log(undefined, `${describe(change)}: ${result.ok ? "begun" : result.reason}`);
     if (!result.ok) return false;
-    const ids = change.filter((step) => isLoss(step)).map((step) => step.id);
+    const ids = change.filter(isLoss).map((step) => step.id);
     for (const id of ids) this.#out.set(id, (this.#out.get(id) ?? 0) + 1);
     this.#ground.mendLater(strike.lastsMs, () => {
       for (const id of ids) {
@@ -76,7 +76,14 @@ export class Operator {
         }
       }
     }
-    return this.#ground.budget.wouldHold([...voters]) ? change : undefined;
+    // Who is joining votes as soon as it has caught up.
+    const gone = new Set(change.filter(isLoss).map((step) => step.id));
+    const joining = membership.members
+      .filter(({ id, role }) => role === "joining" && !gone.has(id))
+      .map(({ id }) => id);
+    const { budget } = this.#ground;
+    const holds = budget.wouldHold([...voters]) && budget.wouldHold([...voters, ...joining]);
+    return holds ? change : undefined;
   }
 
   #look(round: number): void {

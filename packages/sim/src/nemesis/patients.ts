@@ -134,7 +134,7 @@ export class Patients {
     if (patient.stage === "lurking" && forMs >= injury.lurksMs) {
       cluster.crash(id, "process");
       this.#enter(patient, "checking");
-    } else if (patient.stage === "checking" && !this.#isSuspected(id)) {
+    } else if (patient.stage === "checking" && !this.#isRecognised(patient)) {
       this.#treatUnsuspected(patient, forMs);
     }
     return false;
@@ -198,9 +198,9 @@ export class Patients {
     return members.some((member) => member.id === id);
   }
 
-  /** It waits to be admitted, or it is not that far yet. */
-  #isSuspected(id: NodeId): boolean {
+  /** It waits to be admitted or was admitted anew, though not by all yet; or it is not that far yet. */
+  #isRecognised({ id, incarnation }: Patient): boolean {
     const status = this.#ground.cluster.replica(id)?.raft.status();
-    return status === undefined || status.probation;
+    return status === undefined || status.probation || status.incarnation !== incarnation;
   }
 }
