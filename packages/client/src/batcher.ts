@@ -1,6 +1,7 @@
 /**
- * Gathers entries into batches: an idle one sends at the end of the current turn, a busy one when a
- * batch is full or has waited long enough. So a lone caller waits for nothing and many share frames.
+ * Gathers entries into batches: one that is not full is sent at the end of the current turn, unless another is
+ * under way that began less than the linger ago; then as soon as that has ended or the linger is over. So callers that
+ * come now and then wait for nothing, and many share frames.
  */
 import type { Timers } from "./transport.ts";
 
@@ -27,6 +28,7 @@ export class Batcher<E> {
   #bytes = 0;
   #inFlight = 0;
   #turnEnds = false;
+  #lastStartMs = Number.NEGATIVE_INFINITY;
   #cancelLinger: (() => void) | undefined;
   #whenIdle: (() => void)[] = [];
 
@@ -70,8 +72,15 @@ export class Batcher<E> {
     });
   }
 
+  /** Until the linger after the last batch's beginning is over; it may be already. */
   #linger(): void {
-    this.#cancelLinger ??= this.#timers.schedule(this.#config.lingerMs, () => {
+    if (this.#cancelLinger !== undefined) return;
+    const delayMs = this.#lastStartMs + this.#config.lingerMs - this.#timers.nowMs();
+    if (delayMs <= 0) {
+      this.#flushAtTurnEnd();
+      return;
+    }
+    this.#cancelLinger = this.#timers.schedule(delayMs, () => {
       this.#cancelLinger = undefined;
       this.#flush();
     });
@@ -100,6 +109,7 @@ export class Batcher<E> {
     this.#sizes.splice(0, count);
     this.#bytes -= bytes;
     this.#inFlight += 1;
+    this.#lastStartMs = this.#timers.nowMs();
     if (this.#entries.length === 0) {
       this.#cancelLinger?.();
       this.#cancelLinger = undefined;

@@ -274,7 +274,10 @@ describe("bounds and cancellation", () => {
   test("calls beyond the limit wait their turn; waiting receives take none of it", async () => {
     const { cluster, client, queue, requests, rules } = await start({ maxCallsInFlight: 2 });
     rules.judge = ({ method }) => (method === "describeQueue" ? "ignore" : "answer");
-    const polls = [queue.receive({ waitMs: 20_000 }), queue.receive({ waitMs: 20_000 })];
+    // Under different terms: those under the same ones share a call.
+    const polls = [1_000, 2_000].map((visibilityTimeoutMs) =>
+      queue.receive({ waitMs: 20_000, visibilityTimeoutMs }),
+    );
     const codes = [1, 2, 3].map(() => codeOf(client.describeQueue("q", { timeoutMs: 1_000 })));
     await cluster.settle();
     expect(requests.filter(({ method }) => method === "describeQueue").length).toBe(2);

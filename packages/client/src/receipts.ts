@@ -1,6 +1,6 @@
 /**
  * Tombstones, extensions and releases of one queue. Single ones are gathered into batches without a
- * promise each; lists go in batches of their own.
+ * promise each, and short lists with them; long lists go in batches of their own.
  */
 import {
   decodeReceiptResponse,
@@ -32,6 +32,8 @@ export interface ReceiptEntry {
   readonly ms: number;
   /** `sentMs`: monotonic time before which the node had not acted. */
   settle(outcome: ReceiptOutcome, sentMs: number): void;
+  /** Told in the place of `settle`, where there is one, when the whole batch failed. */
+  fail?(error: KQueueyError): void;
 }
 
 interface BatchAnswer {
@@ -44,6 +46,8 @@ const BATCH_MAX = RELAXED_LIMITS.batchEntries.max;
 /** Batches of one kind under way at a time. */
 const IN_FLIGHT_MAX = 4;
 const LINGER_MS = 2;
+/** Lists up to this long are gathered with others; what is longer is worth a call. */
+const SHORT_LIST_MAX = 64;
 /** Handles wait as long as their messages are held, which is bounded elsewhere; this stops a runaway. */
 const PENDING_BYTES_MAX = 67_108_864;
 /** About what one weighs in a request. */
@@ -83,8 +87,7 @@ export class Receipts {
   add(action: ReceiptAction, entry: ReceiptEntry): void {
     if (this.#batchers[action].add(entry, RECEIPT_BYTES)) return;
     const message = "too many tombstones, extensions or releases wait in this client; await some";
-    const error = new KQueueyError("THROTTLED", message);
-    entry.settle({ outcome: "error", error }, this.#caller.timers.nowMs());
+    failEntry(entry, new KQueueyError("THROTTLED", message), this.#caller.timers.nowMs());
   }
 
   /** Does it to all of them, in batches; answers in their order. Throws when a whole batch fails. */
@@ -93,6 +96,10 @@ export class Receipts {
     entries: readonly { readonly receipt: ReceiptName; readonly ms: number }[],
     options: CallOptions,
   ): Promise<ReceiptOutcome[]> {
+    const isShort = entries.length > 0 && entries.length <= SHORT_LIST_MAX;
+    if (isShort && options.signal === undefined && options.timeoutMs === undefined) {
+      return this.#gathered(action, entries);
+    }
     const outcomes: ReceiptOutcome[] = entries.map(() => EFFECTIVE);
     const batches: Promise<void>[] = [];
     for (let start = 0; start < entries.length; start += BATCH_MAX) {
@@ -106,6 +113,35 @@ export class Receipts {
     }
     await allSettledOrThrow(batches);
     return outcomes;
+  }
+
+  /** As `all`, in batches that are shared with others. */
+  #gathered(
+    action: ReceiptAction,
+    entries: readonly { readonly receipt: ReceiptName; readonly ms: number }[],
+  ): Promise<ReceiptOutcome[]> {
+    return new Promise((resolve, reject) => {
+      const outcomes: ReceiptOutcome[] = entries.map(() => EFFECTIVE);
+      let open = entries.length;
+      let failed: KQueueyError | undefined;
+      const end = (): void => {
+        open -= 1;
+        if (open > 0) return;
+        if (failed === undefined) resolve(outcomes);
+        else reject(failed);
+      };
+      entries.forEach(({ receipt, ms }, at) => {
+        const settle = (outcome: ReceiptOutcome): void => {
+          outcomes[at] = outcome;
+          end();
+        };
+        const fail = (error: KQueueyError): void => {
+          failed ??= error;
+          end();
+        };
+        this.add(action, { receipt, ms, settle, fail });
+      });
+    });
   }
 
   /** Resolves when nothing waits and nothing is under way. */
@@ -128,7 +164,7 @@ export class Receipts {
         done();
         const error = KQueueyError.from(thrown);
         const nowMs = this.#caller.timers.nowMs();
-        for (const entry of entries) entry.settle({ outcome: "error", error }, nowMs);
+        for (const entry of entries) failEntry(entry, error, nowMs);
       },
     );
   }
@@ -185,6 +221,11 @@ function writeRequest(
       });
       return;
   }
+}
+
+function failEntry(entry: ReceiptEntry, error: KQueueyError, nowMs: number): void {
+  if (entry.fail === undefined) entry.settle({ outcome: "error", error }, nowMs);
+  else entry.fail(error);
 }
 
 function handleOf(receipt: ReceiptName): string {

@@ -23,11 +23,16 @@ const FIFO_SUFFIX = ".fifo";
 const NAME_CHARACTER = /^[A-Za-z0-9_-]$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
+/** Whether it is the name of a FIFO queue: they alone end like this. */
+export function isFifoQueueName(name: string): boolean {
+  return name.endsWith(FIFO_SUFFIX);
+}
+
 /** A queue's name from text, or why it is none. */
 export function parseQueueName(text: string): Parsed<QueueName> {
   if (text.length === 0) return refuse("a queue name must not be empty");
   let characters = 0;
-  const suffixAt = text.endsWith(FIFO_SUFFIX) ? text.length - FIFO_SUFFIX.length : text.length;
+  const suffixAt = isFifoQueueName(text) ? text.length - FIFO_SUFFIX.length : text.length;
   if (suffixAt === 0) return refuse("a queue name has something before .fifo");
   for (const character of text) {
     characters += 1;

@@ -9,6 +9,7 @@ export * from "./gen/kqueuey/v1/queue_pb.ts";
 export * from "./gen/kqueuey/v1/stream_pb.ts";
 export type { MessageId, Parsed, QueueName, ReceiptHandle } from "./ids.ts";
 export {
+  isFifoQueueName,
   parseMessageId,
   parseQueueName,
   parseReceiptHandle,
