@@ -1,5 +1,5 @@
 /** One workload on one system, once: servers up, a load process, what it says and what it cost, servers down. */
-import { fork } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,6 +20,8 @@ const LOAD = fileURLToPath(new URL("./load.ts", import.meta.url));
 const BYSTANDER = fileURLToPath(new URL("./bystander.mjs", import.meta.url));
 const MONITOR = new URL("./loop-monitor.mjs", import.meta.url).href;
 const QUEUE = "bench";
+/** A load that takes this much longer than its phases has a client that waits for ever. */
+const LOAD_LIMIT_MS = 15 * 60_000;
 
 /** Runs `use` on a fresh cluster, with a bystander; gives what `use` gave and how still the machine stood. */
 export async function onSystem(
@@ -28,16 +30,17 @@ export async function onSystem(
 ): Promise<Figures> {
   const folder = mkdtempSync(join(tmpdir(), "kqueuey-bench-"));
   let running: Running | undefined;
+  let bystander: ChildProcess | undefined;
   try {
     running = await system.start(folder);
-    const bystander = standBy(folder);
+    bystander = standBy(folder);
     const figures = await use(running);
     const own = (await running.figures?.()) ?? {};
     const text = readFileSync(join(folder, `loop-${bystander.pid}.json`), "utf8");
     const { longestMs } = JSON.parse(text);
-    bystander.kill();
     return { ...figures, ...own, bystanderStall: Number(longestMs) };
   } finally {
+    bystander?.kill();
     await running?.stop();
     rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
@@ -89,9 +92,14 @@ export async function runLoad(
         resolve(perMillion({ ...report.figures, ...cost, residentMiB }, bodyBytes));
       }
     });
-    child.once("exit", (code, signal) =>
-      reject(new Error(`a load process ended with ${signal ?? `status ${code}`}`)),
-    );
+    const limit = setTimeout(() => {
+      child.kill("SIGKILL");
+      reject(new Error(`a load process did not end within ${LOAD_LIMIT_MS / 60_000} minutes`));
+    }, LOAD_LIMIT_MS);
+    child.once("exit", (code, signal) => {
+      clearTimeout(limit);
+      reject(new Error(`a load process ended with ${signal ?? `status ${code}`}`));
+    });
   });
 }
 

@@ -83,20 +83,43 @@ async function leaveProfiles(cluster: Cluster): Promise<void> {
   await Promise.all(programs.map((program) => program.ended()));
 }
 
+/** What `loop-monitor.mjs` writes. */
+interface LoopFigures {
+  readonly longestMs: number;
+  readonly longestInCheckpointMs: number;
+  readonly checkpoints: number;
+  readonly longestWorkMs: number;
+  readonly p99Ms: number;
+}
+
 /**
  * The longest stall of any node's event loop since two seconds after its start, by its own measure, and
  * what of a stall was work: with more processes than processors a turn also waits for one.
  */
 async function stalls(cluster: Cluster): Promise<Record<string, number>> {
-  const figures = { longestStall: 0, longestStallWork: 0, longestTurnWork: 0, loopDelayP99: 0 };
+  const figures = {
+    longestStall: 0,
+    longestStallInCheckpoint: 0,
+    checkpoints: 0,
+    longestStallWork: 0,
+    longestTurnWork: 0,
+    loopDelayP99: 0,
+  };
   for (const { id, clientUrl } of cluster.places) {
+    // One that the workload killed has nothing to tell.
+    if (!cluster.program(id).running) continue;
     const file = join(cluster.folder, `loop-${cluster.program(id).pid}.json`);
-    const { longestMs, longestWorkMs, p99Ms } = JSON.parse(readFileSync(file, "utf8"));
+    const loop: LoopFigures = JSON.parse(readFileSync(file, "utf8"));
     const { longestTurn } = JSON.parse(await (await fetch(`${clientUrl}/healthz`)).text());
-    figures.longestStall = Math.max(figures.longestStall, Number(longestMs));
-    figures.longestStallWork = Math.max(figures.longestStallWork, Number(longestWorkMs));
-    figures.longestTurnWork = Math.max(figures.longestTurnWork, Number(longestTurn.cpuMs));
-    figures.loopDelayP99 = Math.max(figures.loopDelayP99, Number(p99Ms));
+    const longest = (name: keyof typeof figures, ms: number): void => {
+      figures[name] = Math.max(figures[name], ms);
+    };
+    longest("longestStall", loop.longestMs);
+    longest("longestStallInCheckpoint", loop.longestInCheckpointMs);
+    figures.checkpoints += loop.checkpoints;
+    longest("longestStallWork", loop.longestWorkMs);
+    longest("longestTurnWork", Number(longestTurn.cpuMs));
+    longest("loopDelayP99", loop.p99Ms);
   }
   return figures;
 }

@@ -45,10 +45,11 @@ export async function failover(
   const startedMs = performance.now();
   const steadyAt = options.warmUpSeconds * options.rate;
   const count = steadyAt + options.seconds * options.rate;
+  const giveUpMs = startedMs + (count * 1_000) / options.rate + DRAIN_LIMIT_MS;
   for (let index = 0; index < count; index += 1) {
     const dueMs = startedMs + (index * 1_000) / options.rate;
     if (performance.now() < dueMs) await pause(1);
-    while (underWay >= UNDER_WAY_MAX) await pause(5);
+    await until(() => underWay < UNDER_WAY_MAX, giveUpMs);
     if (index === steadyAt) {
       confirms.begin();
       deliveries.begin();
@@ -69,7 +70,7 @@ export async function failover(
   confirms.end();
   deliveries.end();
   const limitMs = performance.now() + DRAIN_LIMIT_MS;
-  const missing = (): number => [...confirmed].filter((each) => !delivered.has(each)).length;
+  const missing = (): number => [...confirmed].filter((it) => !delivered.has(it)).length;
   while ((underWay > 0 || missing() > 0) && performance.now() < limitMs) await pause(100);
   running = false;
   await Promise.race([Promise.all(receiving), pause(5_000)]);
@@ -80,6 +81,13 @@ export async function failover(
     duplicated: [...delivered.values()].filter((times) => times > 1).length,
     unconfirmed: count - confirmed.size,
   };
+}
+
+async function until(condition: () => boolean, limitMs: number): Promise<void> {
+  while (!condition()) {
+    if (performance.now() > limitMs) throw new Error("sends are not answered any more");
+    await pause(5);
+  }
 }
 
 class LongestGap {

@@ -80,6 +80,8 @@ export interface NodeEvents {
   ): void;
   /** Role, leader or term of a group changed. */
   roleChanged(group: GroupId, state: SoftState): void;
+  /** A checkpoint of a group began, or ended well or not. */
+  checkpointing?(group: GroupId, running: boolean): void;
   /** An entry was applied, and `machine` is the state after it: for auditors. Read only. */
   applied?(group: GroupId, entry: Entry, machine: QueueMachine): void;
 }
@@ -454,6 +456,7 @@ export class NodeEngine {
         this.#router.leaderChanged();
         this.#ports.wake();
       },
+      checkpointing: (running) => this.#events.checkpointing?.(group, running),
       applied: (entry, machine) => this.#events.applied?.(group, entry, machine),
       fatal: (reason) => this.#die(reason),
       reload: (replica, meta) => {

@@ -72,6 +72,8 @@ export interface ReplicaOutside {
   randomBytes(count: number): Uint8Array;
   /** Role, leader or term changed. */
   roleChanged(state: SoftState): void;
+  /** A checkpoint began, or ended well or not. */
+  checkpointing(running: boolean): void;
   /** An entry was applied. */
   applied(entry: Entry, machine: QueueMachine): void;
   /** The replica must not go on: the process stops. */
@@ -322,6 +324,7 @@ export class Replica {
           appliedTerm: this.#appliedTerm,
           isLeader: this.isLeader,
           busy: this.#installing,
+          began: () => this.#outside.checkpointing(true),
           done: (result) => this.#outside.later(() => this.#checkpointed(result)),
         });
         return false;
@@ -575,6 +578,7 @@ export class Replica {
   }
 
   #checkpointed(result: StoreFailure | undefined): void {
+    this.#outside.checkpointing(false);
     if (result !== undefined) this.#storeFailed(result);
   }
 

@@ -16,6 +16,7 @@ export interface UpkeepContext {
   readonly isLeader: boolean;
   /** The state is being replaced: hands off. */
   readonly busy: boolean;
+  readonly began: () => void;
   /** A checkpoint ended; undefined when it went well. Called inside a completion. */
   readonly done: (result: StoreFailure | undefined) => void;
 }
@@ -45,7 +46,7 @@ export class Upkeep {
     if (stats.checkpointRunning) return;
     // The leader checkpoints last: by then the others have done theirs and can take over meanwhile.
     const due = this.#checkpointEveryBytes * (context.isLeader ? 1.25 : 1);
-    if (stats.uncheckpointedBytes >= due) this.checkpoint(context);
+    if (stats.uncheckpointedBytes >= due && this.checkpoint(context)) context.began();
   }
 
   /** Begins a checkpoint of the state as it is now. */

@@ -26,6 +26,7 @@ import { createListener, type Listener } from "./http/listener.ts";
 import { exactPath, pathPrefix } from "./http/router.ts";
 import { nodeClock } from "./node/clock.ts";
 import { nodeCrc32 } from "./node/crc32.ts";
+import { checkpointChannel } from "./node/diagnostics.ts";
 import { nodeDigests } from "./node/digests.ts";
 import { lockDirectory } from "./node/directory-lock.ts";
 import { NodeDisk } from "./node/disk.ts";
@@ -139,6 +140,7 @@ class ServerNode implements RunningServer {
         refused: (refusal) => this.#refused(refusal),
         log: (level, event, fields) => logger[level](event, fields),
         roleChanged: (group, state) => logger.info("raft.role", { group, ...state }),
+        checkpointing: (group, running) => checkpointChannel.publish({ group, running }),
       },
     );
     this.#transport = this.#makeTransport(clusterId);
