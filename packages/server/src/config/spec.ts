@@ -281,7 +281,7 @@ const shape = {
     argument: undefined,
     fallback: "false",
     form: "true or false",
-    doc: "Create a standard queue, with default attributes, when an SQS client first asks for its URL, sends to it or receives from it.",
+    doc: "Create a queue with default attributes, a FIFO queue if its name ends in .fifo, when an SQS client first asks for its URL, sends to it or receives from it.",
   }),
   connectionsMax: numberKey(
     { kind: "count", min: 1, max: 100_000 },

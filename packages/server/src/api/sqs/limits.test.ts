@@ -163,6 +163,18 @@ describe("a queue that is not there", () => {
     expect(shown.output["Attributes"]).toEqual({ VisibilityTimeout: "30", DelaySeconds: "0" });
   });
 
+  test("is created as a FIFO queue if its name says so", async () => {
+    const creates = new SqsCaller({}, { createsQueuesOnUse: true });
+    const send = { QueueUrl: "new.fifo", MessageBody: "a", MessageGroupId: "g" };
+    expect(codeOf(await creates.call("SendMessage", send))).toBe("InvalidParameterValue");
+    const whole = { ...send, MessageDeduplicationId: "d" };
+    expect(codeOf(await creates.call("SendMessage", whole))).toBe("200");
+    const AttributeNames = ["FifoQueue", "ContentBasedDeduplication"];
+    const asked = { QueueUrl: "new.fifo", AttributeNames };
+    const { output } = await creates.call("GetQueueAttributes", asked);
+    expect(output["Attributes"]).toEqual({ FifoQueue: "true", ContentBasedDeduplication: "false" });
+  });
+
   test.each([
     ["DeleteMessage", { QueueUrl: "new", ReceiptHandle: "x" }],
     ["GetQueueAttributes", { QueueUrl: "new" }],

@@ -16,6 +16,7 @@ import { findAction } from "./actions.ts";
 import type { Authenticate } from "./authenticator.ts";
 import { sqsErrorOf } from "./broker-errors.ts";
 import type { SqsAnswer, SqsCall, SqsSettings } from "./call.ts";
+import { createQueue } from "./create-queue.ts";
 import { SqsError } from "./errors.ts";
 import { type Members, optionalText } from "./input.ts";
 import { SQS_LIMITS } from "./limits.ts";
@@ -25,7 +26,7 @@ import { isJsonProtocol, jsonProtocol } from "./protocol-json.ts";
 import { isQueryProtocol, queryProtocol } from "./protocol-query.ts";
 import { PurgeGate } from "./purge-gate.ts";
 import { findQueue } from "./queue-attributes.ts";
-import { isQueueName, queueNameOf } from "./queue-url.ts";
+import { isFifoQueueName, isQueueName, queueNameOf } from "./queue-url.ts";
 
 /** Everything outside that this API uses. */
 export interface SqsPorts {
@@ -148,7 +149,7 @@ const FIRST_USES: readonly string[] = [
   "SendMessageBatch",
 ];
 
-/** Whether the action failed for want of a standard queue, which is there now with default attributes. */
+/** Whether the action failed for want of a queue, which is there now with default attributes. */
 async function createsMissing(
   call: SqsCall,
   action: string,
@@ -156,8 +157,10 @@ async function createsMissing(
 ): Promise<boolean> {
   if (!FIRST_USES.includes(action) || sqsErrorOf(error).kind !== "QueueDoesNotExist") return false;
   const name = action === "GetQueueUrl" ? optionalText(input, "QueueName") : queueNameOf(input);
-  if (name === undefined || !isQueueName(name)) return false;
-  await call.broker.createQueue(call.context, name, { attributes: {}, extra: {}, tags: {} });
+  if (name === undefined) return false;
+  const isFifo = isFifoQueueName(name);
+  if (!isFifo && !isQueueName(name)) return false;
+  await createQueue(call, { QueueName: name, Attributes: isFifo ? { FifoQueue: "true" } : {} });
   return true;
 }
 
