@@ -117,7 +117,14 @@ export function engineReplies(): readonly EngineReply[] {
     deadLetter: { queueId: queueId(9), group: groupId(0), maximumReceives: 3 },
   };
   const times = { createdAtMs: 1, modifiedAtMs: 2 };
-  const counters = { available: 3, inFlight: 4, delayed: 5, outbox: 0 };
+  const counters = {
+    available: 3,
+    inFlight: 4,
+    delayed: 5,
+    outbox: 0,
+    noisyGroups: 1,
+    availableQuiet: 2,
+  };
   const about = { id: queueId(8), name: "orders", placement: 1, attributes };
   const texts = { extra: new Map([["Policy", "{}"]]), tags: new Map([["team", "a"]]) };
   const records = BODY_RECORDS.map(bodyRecordBytes);

@@ -7,6 +7,7 @@ import { ID_END } from "./ids.ts";
 import {
   BODY_RECORD_BYTES_MAX,
   DELAY_MS_MAX,
+  FAIR_IN_FLIGHT_MIN_MAX,
   LEASE_MS_MAX,
   MAXIMUM_RECEIVES_MAX,
   RECEIVE_WAIT_MS_MAX,
@@ -33,6 +34,14 @@ export interface FifoAttributes {
   readonly contentBasedDeduplication: boolean;
 }
 
+/** When a message group of a standard queue is noisy, so that messages of others are received first. */
+export interface Fairness {
+  /** 1 … 1,000,000 messages in flight, at least. */
+  readonly inFlightMin: number;
+  /** 1 … 100: more than this part of all in flight. With 100 no group is noisy ever. */
+  readonly inFlightPercent: number;
+}
+
 /** Times in ms, sizes in bytes. The machine's ranges; APIs have narrower ones. */
 export interface QueueAttributes {
   /** 0 … 43,200,000. */
@@ -48,6 +57,8 @@ export interface QueueAttributes {
   readonly deadLetter: DeadLetter | undefined;
   /** Undefined for a standard queue. A queue stays what it is. */
   readonly fifo: FifoAttributes | undefined;
+  /** Of a standard queue; undefined: 30 messages, and more than 10 %. */
+  readonly fairness: Fairness | undefined;
 }
 
 /** Attributes to change: an absent one is left as it is; `deadLetter: undefined` removes it. */
@@ -69,6 +80,7 @@ export const DEFAULT_ATTRIBUTES: QueueAttributes = {
   receiveWaitMs: 0,
   deadLetter: undefined,
   fifo: undefined,
+  fairness: undefined,
 };
 
 const NUMBERS = [
@@ -80,10 +92,12 @@ const NUMBERS = [
 ] as const;
 const DEAD_LETTER_SET = 1 << NUMBERS.length;
 const DEAD_LETTER_REMOVED = 2 << NUMBERS.length;
-const FIFO_SET = 4 << NUMBERS.length;
+/** What only one kind of queue has follows: what a FIFO queue was told, or when groups are noisy. */
+const KIND_SET = 4 << NUMBERS.length;
 const MASK_END = 8 << NUMBERS.length;
 const GROUP_SCOPE = 1;
 const CONTENT_BASED = 2;
+const FAIRNESS = 4;
 
 /** `attributes` with `changes` laid over them; the kind of the queue stays. */
 export function changeAttributes(
@@ -91,9 +105,11 @@ export function changeAttributes(
   changes: QueueAttributeChanges,
 ): QueueAttributes {
   const changed = { ...attributes, ...changes, fifo: attributes.fifo };
-  if (attributes.fifo === undefined || changes.fifo === undefined) return changed;
+  if (attributes.fifo === undefined) return changed;
+  if (changes.fifo === undefined) return { ...changed, fairness: undefined };
   const { contentBasedDeduplication } = changes.fifo;
-  return { ...changed, fifo: { ...attributes.fifo, contentBasedDeduplication } };
+  const fifo = { ...attributes.fifo, contentBasedDeduplication };
+  return { ...changed, fifo, fairness: undefined };
 }
 
 /**
@@ -108,7 +124,7 @@ export function encodeAttributes(writer: ByteWriter, changes: QueueAttributeChan
   const deadLetter = changes.deadLetter;
   if (deadLetter !== undefined) mask |= DEAD_LETTER_SET;
   else if (Object.hasOwn(changes, "deadLetter")) mask |= DEAD_LETTER_REMOVED;
-  if (changes.fifo !== undefined) mask |= FIFO_SET;
+  if (changes.fifo !== undefined || changes.fairness !== undefined) mask |= KIND_SET;
   writer.u8(mask);
   for (const [name] of NUMBERS) {
     const value = changes[name];
@@ -119,9 +135,26 @@ export function encodeAttributes(writer: ByteWriter, changes: QueueAttributeChan
     writer.u16(deadLetter.group);
     writer.u16(deadLetter.maximumReceives);
   }
-  if (changes.fifo === undefined) return;
+  if (changes.fifo === undefined) {
+    if (changes.fairness !== undefined) encodeFairness(writer, changes.fairness);
+    return;
+  }
   const scope = changes.fifo.deduplicationScope === "messageGroup" ? GROUP_SCOPE : 0;
   writer.u8(scope | (changes.fifo.contentBasedDeduplication ? CONTENT_BASED : 0));
+}
+
+function encodeFairness(writer: ByteWriter, fairness: Fairness): void {
+  writer.u8(FAIRNESS);
+  writer.u32(fairness.inFlightMin);
+  writer.u8(fairness.inFlightPercent);
+}
+
+function decodeFairness(reader: ByteReader): Fairness {
+  const inFlightMin = reader.u32();
+  const inFlightPercent = reader.u8();
+  const fits = inFlightMin >= 1 && inFlightMin <= FAIR_IN_FLIGHT_MIN_MAX;
+  if (!fits || inFlightPercent < 1 || inFlightPercent > 100) reader.fail();
+  return { inFlightMin, inFlightPercent };
 }
 
 /** Reads what `encodeAttributes` wrote; a value out of range fails the reader. */
@@ -146,9 +179,13 @@ export function decodeAttributes(reader: ByteReader): QueueAttributeChanges {
     if (maximumReceives < 1 || maximumReceives > MAXIMUM_RECEIVES_MAX) reader.fail();
     changes.deadLetter = { queueId: id as QueueId, group, maximumReceives };
   }
-  if ((mask & FIFO_SET) !== 0) {
+  if ((mask & KIND_SET) !== 0) {
     const bits = reader.u8();
-    if (bits > (GROUP_SCOPE | CONTENT_BASED)) reader.fail();
+    if (bits > FAIRNESS) reader.fail();
+    if (bits === FAIRNESS) {
+      changes.fairness = decodeFairness(reader);
+      return changes;
+    }
     changes.fifo = {
       deduplicationScope: (bits & GROUP_SCOPE) === 0 ? "queue" : "messageGroup",
       contentBasedDeduplication: (bits & CONTENT_BASED) !== 0,
@@ -157,9 +194,9 @@ export function decodeAttributes(reader: ByteReader): QueueAttributeChanges {
   return changes;
 }
 
-/** Whether the attributes that follow are of a FIFO queue. */
-export function hasFifoAttributes(reader: ByteReader): boolean {
-  return (reader.u8() & FIFO_SET) !== 0;
+/** Whether the attributes that follow have something that only one kind of queue has. */
+export function hasKindAttributes(reader: ByteReader): boolean {
+  return (reader.u8() & KIND_SET) !== 0;
 }
 
 /** Writes texts in the order of their names, so that equal texts are equal bytes. */

@@ -107,10 +107,15 @@ export class Call {
   remember(): ByteWriter | undefined {
     if (this.requestId === undefined) return undefined;
     this.record.truncate(0);
-    this.record.u8(COMMAND[this.kind]);
+    this.record.u8(rememberedKind(this.kind));
     this.record.u48(this.queueId);
     return this.record;
   }
+}
+
+/** The kind byte under which a request is remembered: a send is the same action with groups and without. */
+export function rememberedKind(kind: CommandKind): number {
+  return COMMAND[kind === "sendGrouped" ? "send" : kind];
 }
 
 const REASONS: Readonly<Record<RefusalReason, number>> = {

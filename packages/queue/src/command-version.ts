@@ -1,6 +1,6 @@
 /** Which version of the format a command needs: an entry is of the version of its newest command. */
 import { ByteReader } from "@kqueuey/base";
-import { hasFifoAttributes } from "./attributes.ts";
+import { hasKindAttributes } from "./attributes.ts";
 import { bodyRecordLength } from "./body-record.ts";
 import { COMMAND, COMMAND_HEADER_BYTES, REQUEST_HASH, REQUEST_SESSION } from "./command.ts";
 
@@ -14,7 +14,10 @@ const ACCEPT_HEAD_BYTES = 42;
 const LEASE_MS_HIGH_BYTE = 2 + 12 + 3;
 const QUEUE_ID_BYTES = 6;
 
-/** 2 for FIFO queues, move tasks, receives with a bound, extensions that revive; else 1. The command was validated. */
+/**
+ * 2 for FIFO queues, message groups and what is fair to them, move tasks, receives with a bound and extensions that
+ * revive; else 1. The command was validated.
+ */
 export function commandVersion(command: Uint8Array): 1 | 2 {
   const kind = command[0] ?? 0;
   if (kind >= FIRST_KIND_OF_2) return 2;
@@ -35,10 +38,10 @@ export function commandVersion(command: Uint8Array): 1 | 2 {
     case COMMAND.reserveQueue: {
       const reader = new ByteReader(command, fields + (kind === COMMAND.createQueue ? 4 : 2));
       reader.text();
-      return hasFifoAttributes(reader) ? 2 : 1;
+      return hasKindAttributes(reader) ? 2 : 1;
     }
     case COMMAND.setQueue:
-      return hasFifoAttributes(new ByteReader(command, fields)) ? 2 : 1;
+      return hasKindAttributes(new ByteReader(command, fields)) ? 2 : 1;
     default:
       return 1;
   }

@@ -58,6 +58,14 @@ const COMMANDS: readonly TestCommand[] = [
     queue: 1,
     messages: [{ size: 3, group: "g", deduplicationId: "d" }],
   },
+  {
+    op: "send",
+    queue: 1,
+    messages: [
+      { size: 3, group: "g" },
+      { size: 0, delayMs: 5 },
+    ],
+  },
   { op: "receive", queue: 1, limit: 3, attempt: "again" },
 ];
 

@@ -96,7 +96,9 @@ function walkRequestId(reader: ByteReader): boolean {
 function walkFields(kind: CommandKind, reader: ByteReader): number {
   switch (kind) {
     case "send":
-      return walkSend(reader);
+      return walkSend(reader, 0);
+    case "sendGrouped":
+      return walkSend(reader, KEY_BYTES);
     case "sendFifo":
       return walkSendFifo(reader);
     case "receive":
@@ -190,11 +192,13 @@ function walkDuration(reader: ByteReader, mayBeDefault: boolean): void {
   if (ms > LEASE_MS_MAX && !(mayBeDefault && ms === QUEUE_DEFAULT)) reader.fail();
 }
 
-function walkSend(reader: ByteReader): number {
+/** `keyBytes` between the delay and the record of each message. */
+function walkSend(reader: ByteReader, keyBytes: number): number {
   const count = walkCount(reader);
   for (let i = 0; i < count && reader.ok; i++) {
     const delay = reader.u32();
     if (delay !== QUEUE_DEFAULT && durationMs(delay) > DELAY_MS_MAX) reader.fail();
+    reader.skip(keyBytes);
     walkRecord(reader);
   }
   return count;

@@ -43,6 +43,7 @@ export const COMMAND = {
   startMove: 19,
   cancelMove: 20,
   sendFifo: 21,
+  sendGrouped: 22,
 } as const;
 
 /** The name of a command. */
@@ -104,6 +105,17 @@ export interface SendMessage extends BodyRecord {
 /** 1 … 1,000 messages. */
 export interface SendCommand extends QueueCommand {
   readonly messages: readonly SendMessage[];
+}
+
+/** A message to send to a standard queue, some messages of which have groups. */
+export interface GroupedMessage extends SendMessage {
+  /** 16 bytes that stand for its message group: equal for equal ids, else different. Absent: it has none. */
+  readonly groupKey?: Uint8Array | undefined;
+}
+
+/** 1 … 1,000 messages. */
+export interface SendGroupedCommand extends QueueCommand {
+  readonly messages: readonly GroupedMessage[];
 }
 
 /** A message to send to a FIFO queue. */
@@ -252,6 +264,26 @@ export function encodeSend(writer: ByteWriter, command: SendCommand, crc32: Crc3
   for (const message of command.messages) {
     const { delayMs } = message;
     writer.u32(delayMs === undefined ? QUEUE_DEFAULT : durationWord(delayMs));
+    encodeBodyRecord(writer, message, crc32);
+  }
+  end(writer, start);
+}
+
+/** The key of no message group. */
+const NO_GROUP: Uint8Array = new Uint8Array(KEY_BYTES);
+
+/** Appends a send of messages with groups to a standard queue. */
+export function encodeSendGrouped(
+  writer: ByteWriter,
+  command: SendGroupedCommand,
+  crc32: Crc32,
+): void {
+  const start = begin(writer, COMMAND.sendGrouped, command.requestId, command.queueId);
+  writer.u16(command.messages.length);
+  for (const message of command.messages) {
+    const { delayMs, groupKey } = message;
+    writer.u32(delayMs === undefined ? QUEUE_DEFAULT : durationWord(delayMs));
+    writeKey(writer, groupKey ?? NO_GROUP);
     encodeBodyRecord(writer, message, crc32);
   }
   end(writer, start);

@@ -142,6 +142,7 @@ export class Core {
         if (page !== undefined) yield page;
       }
       if (queue.fifo !== undefined) yield* queue.fifo.units();
+      if (queue.fair !== undefined) yield* queue.fair.units();
     }
     yield* this.catalogue.units();
     yield* this.moves.all();

@@ -8,6 +8,7 @@ import { assert } from "@kqueuey/base";
 import type { DeadLetter } from "./attributes.ts";
 import type { Core } from "./core.ts";
 import { STEP } from "./core.ts";
+import { joinTenant } from "./fair.ts";
 import { joinGroup } from "./fifo.ts";
 import { KEY_WORDS, type Key } from "./key-index.ts";
 import { FIFO_GROUPS_MAX } from "./limits.ts";
@@ -109,13 +110,21 @@ export function arrive(
   const second = Math.floor(core.now / 1_000);
   page.setOrigin(slot, queue.fifo === undefined ? origin : { ...origin, enqueuedSecond: second });
   noteSecond(core, queue, queue.fifo === undefined ? origin.enqueuedSecond : second);
-  joinGroup(core.pool, page, slot, origin.groupKey ?? NO_GROUP_KEY);
+  if (queue.fifo !== undefined) joinGroup(core.pool, page, slot, origin.groupKey ?? NO_GROUP_KEY);
+  else if (origin.groupKey !== undefined) joinTenant(core, page, slot, origin.groupKey);
   const count = arrival.origin.countOnArrival;
   if (count > 0) {
     core.pool.needLease(page);
     page.setLease(slot, { token: 0, leaseMs: 0, firstReceived: arrival.firstReceived, count });
   }
   putReady(core, page, slot);
+}
+
+function groupKeyOf(page: Page, slot: number): Key | undefined {
+  const { fifo, fair } = page.queue;
+  const group = page.group(slot);
+  const table = fifo?.groups ?? fair?.tenants;
+  return group === 0 ? undefined : table?.keyOf(group).slice();
 }
 
 /** Where the message in `slot` comes from, as its next queue is to know it. */
@@ -127,6 +136,6 @@ export function originFor(page: Page, slot: number): Origin {
     source: page.queue.id,
     enqueuedSecond: page.enqueuedSecond(slot),
     countOnArrival: page.receiveCount(slot),
-    groupKey: page.queue.fifo?.groups.keyOf(page.group(slot)).slice(),
+    groupKey: groupKeyOf(page, slot),
   };
 }

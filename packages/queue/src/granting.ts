@@ -2,9 +2,11 @@
 import { assert, type ByteWriter } from "@kqueuey/base";
 import type { Call } from "./call.ts";
 import type { Core } from "./core.ts";
+import { exhausted, moveAway } from "./dead-letter.ts";
 import { ID_END } from "./ids.ts";
 import { FLAG_LEASE, type Page } from "./page.ts";
 import { putLeased, takeOut } from "./places.ts";
+import { sizeOfClass } from "./size-class.ts";
 
 /** What a receive may still take. */
 export interface Allowance {
@@ -35,6 +37,37 @@ export function grant(core: Core, page: Page, slot: number, leaseMs: number): vo
   core.chain.mix(page.firstSequence + slot);
   if (leaseMs > 0) putLeased(core, page, slot, core.now + leaseMs);
   else page.setVisibleAt(slot, core.now);
+}
+
+/** Grants a ready message, or moves it away; false, and nothing done, when the allowance is used up. */
+export function takeReady(
+  core: Core,
+  call: Call,
+  of: {
+    readonly page: Page;
+    readonly slot: number;
+    readonly redelivered: boolean;
+    readonly allowance: Allowance;
+  },
+): boolean {
+  const { page, slot, allowance } = of;
+  if (of.redelivered && exhausted(core, page, slot)) {
+    if (allowance.moves === 0) return false;
+    allowance.moves -= 1;
+    core.touch(page);
+    takeOut(core, page, slot);
+    moveAway(core, page, slot);
+    return true;
+  }
+  const bytes = sizeOfClass(page.sizeClass(slot));
+  if (allowance.messages === 0) return false;
+  if (bytes > allowance.bytes && call.pages.length > 0) return false;
+  allowance.messages -= 1;
+  allowance.bytes -= bytes;
+  grant(core, page, slot, allowance.leaseMs);
+  call.pages.push(page);
+  call.slots.push(slot);
+  return true;
 }
 
 /** The sequences of the call's messages as runs of neighbours. */

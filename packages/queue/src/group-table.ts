@@ -1,5 +1,5 @@
 /**
- * The message groups that a FIFO queue has messages of, without an object for any: numbers from 1, and words
+ * The message groups that a queue has messages of, without an object for any: numbers from 1, and words
  * in chunks of 256. A group is there while it has messages; the lowest free number is given first, so that
  * the numbers follow from the state alone.
  *
@@ -8,6 +8,9 @@
  *     6, 7   first and last message, as references into the page pool
  *     8      messages, those in the outbox included
  *     9, 10  next and previous group in the round
+ *
+ * Words behind these are what a standard queue needs to be fair to its groups: see fair.ts. Of the words from 4 on it
+ * has use for the count of messages alone.
  *
  * Key and turn are the state; the rest follows from the messages and is rebuilt when a machine is loaded.
  */
@@ -19,7 +22,8 @@ import { MARK, type Mark, UNIT_KIND, type Unit, unitKey } from "./units.ts";
 import { encodeFifoUnit, FIFO_UNIT, type WindowHost } from "./window-log.ts";
 
 const CHUNK_GROUPS = 256;
-const GROUP_WORDS = 11;
+/** Words of a group in a FIFO queue; others may have more behind them. */
+export const GROUP_WORDS = 11;
 const TURN = 4;
 const FIRST = 6;
 const LAST = 7;
@@ -33,7 +37,9 @@ class GroupChunk implements Unit {
   /** Group i of the chunk has number `place * 256 + i + 1`. */
   readonly place: number;
   readonly #queueId: number;
-  readonly words: Uint32Array = new Uint32Array(CHUNK_GROUPS * GROUP_WORDS);
+  /** Words of a group. */
+  readonly stride: number;
+  readonly words: Uint32Array;
   /** Bits of the numbers that are taken. */
   readonly taken: Uint32Array = new Uint32Array(CHUNK_GROUPS / 32);
   count = 0;
@@ -41,10 +47,15 @@ class GroupChunk implements Unit {
   position = 0;
   saved = false;
 
-  constructor(number: number, place: number, queueId: number) {
+  constructor(
+    number: number,
+    of: { readonly place: number; readonly queueId: number; readonly stride: number },
+  ) {
     this.key = unitKey(UNIT_KIND.fifo, number);
-    this.place = place;
-    this.#queueId = queueId;
+    this.place = of.place;
+    this.#queueId = of.queueId;
+    this.stride = of.stride;
+    this.words = new Uint32Array(CHUNK_GROUPS * of.stride);
   }
 
   isTaken(slot: number): boolean {
@@ -73,7 +84,7 @@ class GroupChunk implements Unit {
     writer.u16(this.count);
     for (let slot = 0; slot < CHUNK_GROUPS; slot++) {
       if (!this.isTaken(slot)) continue;
-      const at = slot * GROUP_WORDS;
+      const at = slot * this.stride;
       writer.u16(slot);
       for (let word = 0; word < KEY_WORDS; word++) writer.u32(this.words[at + word] ?? 0);
       writer.u48((this.words[at + TURN] ?? 0) + (this.words[at + TURN + 1] ?? 0) * HIGH);
@@ -84,6 +95,7 @@ class GroupChunk implements Unit {
 export class GroupTable implements KeyOwner {
   readonly #host: WindowHost;
   readonly #queueId: number;
+  readonly #stride: number;
   readonly #chunks: (GroupChunk | undefined)[] = [];
   readonly #index: KeyIndex = new KeyIndex(this);
   /** All chunks before this are full. */
@@ -94,9 +106,10 @@ export class GroupTable implements KeyOwner {
   #roundLast = 0;
   #inRound = 0;
 
-  constructor(host: WindowHost, queueId: number) {
+  constructor(host: WindowHost, queueId: number, stride: number = GROUP_WORDS) {
     this.#host = host;
     this.#queueId = queueId;
+    this.#stride = stride;
   }
 
   get count(): number {
@@ -140,9 +153,9 @@ export class GroupTable implements KeyOwner {
 
   #put(chunk: GroupChunk, slot: number, key: Key): void {
     chunk.setTaken(slot, true);
-    const at = slot * GROUP_WORDS;
+    const at = slot * this.#stride;
     for (let word = 0; word < KEY_WORDS; word++) chunk.words[at + word] = key[word] ?? 0;
-    chunk.words.fill(0, at + KEY_WORDS, at + GROUP_WORDS);
+    chunk.words.fill(0, at + KEY_WORDS, at + this.#stride);
     chunk.words[at + FIRST] = NO_REFERENCE;
     chunk.words[at + LAST] = NO_REFERENCE;
     this.#count += 1;
@@ -153,7 +166,7 @@ export class GroupTable implements KeyOwner {
     for (;;) {
       const chunk = this.#chunks[this.#roomFrom];
       if (chunk === undefined) {
-        const made = new GroupChunk(this.#host.takeUnit(), this.#roomFrom, this.#queueId);
+        const made = this.#newChunk(this.#host.takeUnit(), this.#roomFrom);
         this.#chunks[this.#roomFrom] = made;
         this.#host.units.add(made);
         return made;
@@ -163,11 +176,15 @@ export class GroupTable implements KeyOwner {
     }
   }
 
+  #newChunk(number: number, place: number): GroupChunk {
+    return new GroupChunk(number, { place, queueId: this.#queueId, stride: this.#stride });
+  }
+
   #close(group: number): void {
     const { chunk, at } = this.#at(group);
     this.#touch(chunk);
     this.#index.remove(this.keyOf(group), group - 1);
-    chunk.setTaken(at / GROUP_WORDS, false);
+    chunk.setTaken(at / this.#stride, false);
     this.#count -= 1;
     if (chunk.place < this.#roomFrom) this.#roomFrom = chunk.place;
     if (chunk.count > 0) return;
@@ -186,39 +203,39 @@ export class GroupTable implements KeyOwner {
   }
 
   first(group: number): number {
-    return this.#word(group, FIRST);
+    return this.word(group, FIRST);
   }
 
   setFirst(group: number, reference: number): void {
-    this.#setWord(group, FIRST, reference);
+    this.setWord(group, FIRST, reference);
   }
 
   last(group: number): number {
-    return this.#word(group, LAST);
+    return this.word(group, LAST);
   }
 
   setLast(group: number, reference: number): void {
-    this.#setWord(group, LAST, reference);
+    this.setWord(group, LAST, reference);
   }
 
   held(group: number): number {
-    return this.#word(group, HELD);
+    return this.word(group, HELD);
   }
 
   /** One message more of the group. */
   hold(group: number): void {
-    this.#setWord(group, HELD, this.held(group) + 1);
+    this.setWord(group, HELD, this.held(group) + 1);
   }
 
   /** One message less: a group without any is no more. */
   letGo(group: number): void {
     const held = this.held(group) - 1;
-    this.#setWord(group, HELD, held);
+    this.setWord(group, HELD, held);
     if (held === 0) this.#close(group);
   }
 
   turn(group: number): number {
-    return this.#word(group, TURN) + this.#word(group, TURN + 1) * HIGH;
+    return this.word(group, TURN) + this.word(group, TURN + 1) * HIGH;
   }
 
   /** To the end of the round. Turns only grow, so the round is in the order of turns. */
@@ -231,10 +248,10 @@ export class GroupTable implements KeyOwner {
   }
 
   #append(group: number): void {
-    this.#setWord(group, NEXT, 0);
-    this.#setWord(group, PREVIOUS, this.#roundLast);
+    this.setWord(group, NEXT, 0);
+    this.setWord(group, PREVIOUS, this.#roundLast);
     if (this.#roundLast === 0) this.#roundFirst = group;
-    else this.#setWord(this.#roundLast, NEXT, group);
+    else this.setWord(this.#roundLast, NEXT, group);
     this.#roundLast = group;
     this.#inRound += 1;
   }
@@ -247,15 +264,15 @@ export class GroupTable implements KeyOwner {
     const next = chunk.words[at + NEXT] ?? 0;
     const previous = chunk.words[at + PREVIOUS] ?? 0;
     if (next === 0) this.#roundLast = previous;
-    else this.#setWord(next, PREVIOUS, previous);
+    else this.setWord(next, PREVIOUS, previous);
     if (previous === 0) this.#roundFirst = next;
-    else this.#setWord(previous, NEXT, next);
+    else this.setWord(previous, NEXT, next);
     this.#inRound -= 1;
   }
 
   /** The group after this one in the round, or 0. */
   nextInRound(group: number): number {
-    return this.#word(group, NEXT);
+    return this.word(group, NEXT);
   }
 
   /** Every group, by number. */
@@ -292,7 +309,7 @@ export class GroupTable implements KeyOwner {
     const fits = place * CHUNK_GROUPS < FIFO_GROUPS_MAX && count > 0 && count <= CHUNK_GROUPS;
     if (!reader.ok || !fits || this.#chunks[place] !== undefined) return false;
     while (this.#chunks.length < place) this.#chunks.push(undefined);
-    const chunk = new GroupChunk(number, place, this.#queueId);
+    const chunk = this.#newChunk(number, place);
     chunk.saved = true;
     this.#chunks[place] = chunk;
     const key: Key = new Uint32Array(KEY_WORDS);
@@ -304,8 +321,8 @@ export class GroupTable implements KeyOwner {
       if (!reader.ok || slot < least || slot >= CHUNK_GROUPS || this.find(key) !== 0) return false;
       least = slot + 1;
       this.#put(chunk, slot, key);
-      chunk.words[slot * GROUP_WORDS + TURN] = turn;
-      chunk.words[slot * GROUP_WORDS + TURN + 1] = Math.floor(turn / HIGH);
+      chunk.words[slot * this.#stride + TURN] = turn;
+      chunk.words[slot * this.#stride + TURN + 1] = Math.floor(turn / HIGH);
     }
     return reader.remaining === 0;
   }
@@ -319,16 +336,17 @@ export class GroupTable implements KeyOwner {
 
   #at(group: number): { readonly chunk: GroupChunk; readonly at: number } {
     const chunk = must(this.#chunks[(group - 1) >>> 8], "the chunk of a group");
-    return { chunk, at: ((group - 1) & (CHUNK_GROUPS - 1)) * GROUP_WORDS };
+    return { chunk, at: ((group - 1) & (CHUNK_GROUPS - 1)) * this.#stride };
   }
 
-  #word(group: number, word: number): number {
+  /** A word of a group that is there. */
+  word(group: number, word: number): number {
     const { chunk, at } = this.#at(group);
     return chunk.words[at + word] ?? 0;
   }
 
   /** For words that are no part of the state. */
-  #setWord(group: number, word: number, value: number): void {
+  setWord(group: number, word: number, value: number): void {
     const { chunk, at } = this.#at(group);
     chunk.words[at + word] = value;
   }

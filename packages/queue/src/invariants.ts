@@ -3,6 +3,7 @@
  * every state that comes from a disk.
  */
 import type { Core } from "./core.ts";
+import { checkFair } from "./fair-invariants.ts";
 import { checkFifo } from "./fifo-invariants.ts";
 import { COUNT_IN_TABLE } from "./lease-plane.ts";
 import { FLAG_LEASE, type Page, PLACE } from "./page.ts";
@@ -82,8 +83,9 @@ function checkQueue(core: Core, queue: QueueState): string | undefined {
     return `${queue.countsInTable.size} receive counts in the table, counted ${count.inTable}`;
   }
   const found = checkCounters(queue, count);
-  if (found !== undefined || queue.fifo === undefined) return found;
-  return checkFifo(core, queue, queue.fifo);
+  if (found !== undefined) return found;
+  if (queue.fair !== undefined) return checkFair(queue, queue.fair);
+  return queue.fifo === undefined ? undefined : checkFifo(core, queue, queue.fifo);
 }
 
 function checkCounters(queue: QueueState, count: Count): string | undefined {
@@ -117,13 +119,17 @@ function checkPage(core: Core, page: Page, count: Count): string | undefined {
     const name = `message ${page.firstSequence + slot} (${placeName(place)})`;
     const isFresh = page.nextReady(slot, false) === slot;
     const isRedelivered = page.nextReady(slot, true) === slot;
-    if (isFresh !== (place === PLACE.fresh)) return `${name} disagrees with the fresh`;
-    if (isRedelivered !== (place === PLACE.redelivered))
+    // Those with a group in a standard queue are in its tree instead.
+    const isMarked = page.queue.fifo !== undefined || page.group(slot) === 0;
+    if (isFresh !== (isMarked && place === PLACE.fresh)) return `${name} disagrees with the fresh`;
+    if (isRedelivered !== (isMarked && place === PLACE.redelivered))
       return `${name} disagrees with the redelivered`;
     if (place === PLACE.dead) continue;
     live += 1;
     if (isFresh) fresh += 1;
     if (isRedelivered) redelivered += 1;
+    if (place === PLACE.fresh) count.fresh += 1;
+    if (place === PLACE.redelivered) count.redelivered += 1;
     const found = checkSlot(core, page, slot);
     if (found !== undefined) return `${name} ${found}`;
     if (page.receiveCount(slot) >= COUNT_IN_TABLE) count.inTable += 1;
@@ -131,8 +137,6 @@ function checkPage(core: Core, page: Page, count: Count): string | undefined {
     if (place === PLACE.delayed) count.delayed += 1;
     if (place === PLACE.outbox) count.outbox += 1;
   }
-  count.fresh += fresh;
-  count.redelivered += redelivered;
   if (live !== page.live) return `a page has ${page.live} live messages, counted ${live}`;
   if (fresh !== page.freshCount) return "a page miscounts its fresh";
   if (redelivered !== page.redeliveredCount) return "a page miscounts its redelivered";

@@ -70,6 +70,12 @@ export const MOVE_CREDIT_MS = 200;
 export const MOVE_DURATION_MS_MAX = 129_600_000;
 /** Message groups that a FIFO queue has messages of: numbers have 24 bits. */
 export const FIFO_GROUPS_MAX = 0xff_ffff;
+/** A message group of a standard queue is noisy with this many messages in flight, unless its queue says otherwise … */
+export const FAIR_IN_FLIGHT_MIN = 30;
+/** The most that a queue may say there. */
+export const FAIR_IN_FLIGHT_MIN_MAX = 1_000_000;
+/** … when these are more of all in flight than this, percent. With 100 no group is noisy ever. */
+export const FAIR_PERCENT = 10;
 /** How long a FIFO queue remembers deduplication ids and receive attempt ids. */
 export const FIFO_WINDOW_MS = 300_000;
 /** Bytes of deduplication ids that one FIFO queue remembers, 30 for each: past it, it takes no messages. */

@@ -15,6 +15,7 @@ import { Core, STEP } from "./core.ts";
 import { originFor } from "./dead-letter.ts";
 import type { MatchVector } from "./entry.ts";
 import { ENTRY_HEADER_BYTES, isKnownVersion, readEntryHeader, readMatchVector } from "./entry.ts";
+import { type FairnessView, viewFairness } from "./fair.ts";
 import { houseIsPending, keepHouse, sweepDoomed } from "./housekeeping.ts";
 import type { QueueId, Sequence } from "./ids.ts";
 import { findViolation } from "./invariants.ts";
@@ -49,7 +50,7 @@ import type { CheckpointPart } from "./units.ts";
 const SWEEP_PAGES_PER_ENTRY = 4;
 
 /** A queue as its group sees it. */
-export interface QueueView {
+export interface QueueView extends FairnessView {
   readonly id: QueueId;
   readonly name: string;
   readonly placement: number;
@@ -80,7 +81,7 @@ export interface OutboxMessage {
   readonly receiveCount: number;
   /** Wall clock, ms. */
   readonly firstReceivedMs: number;
-  /** Of its message group, when the queue is a FIFO queue. */
+  /** Of its message group, when it has one. */
   readonly groupKey: Key | undefined;
   /** ms since it was enqueued, to a second. */
   readonly ageMs: number;
@@ -262,6 +263,7 @@ export class QueueMachine {
       inFlight: queue.inFlight,
       delayed: queue.delayed,
       outbox: queue.outbox,
+      ...viewFairness(queue),
     };
   }
 
@@ -483,6 +485,7 @@ function execute(core: Core, call: Call): void {
 function dispatch(core: Core, call: Call): void {
   switch (call.kind) {
     case "send":
+    case "sendGrouped":
       applySend(core, call);
       return;
     case "sendFifo":

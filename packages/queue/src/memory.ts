@@ -17,7 +17,7 @@ export interface MemoryView {
   readonly bitmapBytes: number;
   /** Origin planes: 28 bytes a slot in pages that hold a moved message. */
   readonly originBytes: number;
-  /** Of FIFO queues: 4 bytes a slot that link the messages of a group. */
+  /** What links the messages of groups: 4 bytes a slot in FIFO queues, 12 in pages of others that have such. */
   readonly chainBytes: number;
   /** The JavaScript objects of the pages and of their arrays. */
   readonly objectBytes: number;
@@ -39,7 +39,7 @@ export function weigh(core: Core): MemoryView {
     planeBytes += page.base.byteLength + page.leaseBytes;
     bitmapBytes += page.ready.byteLength;
     originBytes += page.origin?.byteLength ?? 0;
-    chainBytes += page.chain?.byteLength ?? 0;
+    chainBytes += (page.chain?.byteLength ?? 0) + (page.tree?.byteLength ?? 0);
     objectBytes += PAGE_OBJECT_BYTES + arraysOf(page) * ARRAY_OBJECT_BYTES;
   }
   let tableBytes = core.wheel.bytes + core.pool.tableBytes;
@@ -51,6 +51,6 @@ export function weigh(core: Core): MemoryView {
 }
 
 function arraysOf(page: Page): number {
-  const optional = [page.lease, page.tokenHighs, page.firstReceivedHighs, page.origin, page.chain];
-  return 2 + optional.filter((array) => array !== undefined).length;
+  const optional = [page.lease, page.tokenHighs, page.firstReceivedHighs, page.origin];
+  return 2 + [...optional, page.chain, page.tree].filter((array) => array !== undefined).length;
 }

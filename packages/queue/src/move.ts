@@ -24,7 +24,7 @@ import {
   rateOf,
   TASK_ID_BYTES,
 } from "./move-tasks.ts";
-import type { Page } from "./page.ts";
+import { type Page, PLACE } from "./page.ts";
 import { referenceTo } from "./page-pool.ts";
 import { takeOut } from "./places.ts";
 import type { QueueState } from "./queue.ts";
@@ -182,10 +182,20 @@ function nextMovable(queue: QueueState, cursor: Cursor, horizon: number): Found 
 
 /** The first slot at or after `from` that is ready, in either class; -1 when there is none. */
 function readyFrom(page: Page, from: number): number {
+  if (page.groupedReady > 0) return placedReadyFrom(page, from);
   const fresh = page.freshCount > 0 ? page.nextReady(from, false) : -1;
   const redelivered = page.redeliveredCount > 0 ? page.nextReady(from, true) : -1;
   if (fresh < 0 || redelivered < 0) return Math.max(fresh, redelivered);
   return Math.min(fresh, redelivered);
+}
+
+/** The same in a page where some are in no ready bitmap. */
+function placedReadyFrom(page: Page, from: number): number {
+  for (let slot = from; slot < page.used; slot++) {
+    const place = page.place(slot);
+    if (place === PLACE.fresh || place === PLACE.redelivered) return slot;
+  }
+  return -1;
 }
 
 /** True for every message of a standard queue. */

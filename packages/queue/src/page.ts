@@ -6,11 +6,14 @@
  *     0  entry, low 32 bits
  *     1  offset of the body record in its entry (24 bits) << 8 | flags (8 bits)
  *     2  visible-at, low 32 bits: when a delay or a lease ends, cluster ms
- *     3  message group (24 bits, in FIFO queues) << 8 | size class of the body record
+ *     3  message group (24 bits, 0: none) << 8 | size class of the body record
  *     4  next of the message group, as a reference into the page pool: no part of the state
+ *         (in a standard queue: left child in the tree of its group's ready messages)
  *     5  entry, high 8 bits << 24 | visible-at, high 8 bits << 16 | enqueued: seconds after the page's base
  *
  * chain, 4 bytes, in pages of FIFO queues: previous of the message group.
+ *
+ * tree, 12 bytes, in pages of standard queues that hold a message with a group: right child, parent and rank.
  *
  * lease, 20 bytes, from the first lease or delay in the page: see lease-plane.ts.
  *
@@ -63,6 +66,7 @@ export const BASE_WORDS = 6;
 export const ORIGIN_WORDS = 7;
 export const PAGE_SLOTS_MIN = 16;
 export const PAGE_SLOTS_MAX = 512;
+export const TREE_WORDS = 3;
 const LINK_WORD = 4;
 const HIGH = 0x1_0000_0000;
 const SECOND_BIAS = 0x100_0000_0000;
@@ -105,12 +109,16 @@ export class Page implements Unit {
   origin: Uint32Array | undefined = undefined;
   /** In a FIFO queue. */
   chain: Uint32Array | undefined = undefined;
+  /** In a standard queue, from the first ready message with a group on. */
+  tree: Uint32Array | undefined = undefined;
   /** Slots given out, from 0. */
   used = 0;
   /** Slots whose message is not dead. */
   live = 0;
   freshCount = 0;
   redeliveredCount = 0;
+  /** Ready messages with a group of a standard queue: they are in no ready bitmap. */
+  groupedReady = 0;
   /** No live message here was enqueued before this second. */
   oldestSecond: number = Number.POSITIVE_INFINITY;
   /** Purged: not part of the state any more, waiting to be swept. */
@@ -170,7 +178,7 @@ export class Page implements Unit {
     return (this.base[slot * BASE_WORDS + 3] ?? 0) & 0xff;
   }
 
-  /** Number of the message's group in its FIFO queue; 0 in a standard queue. */
+  /** Number of the message's group in its queue; 0: none. */
   group(slot: number): number {
     return (this.base[slot * BASE_WORDS + 3] ?? 0) >>> 8;
   }
@@ -484,6 +492,6 @@ export interface Origin {
   readonly source: number;
   readonly enqueuedSecond: number;
   readonly countOnArrival: number;
-  /** Of its group, when it comes from a FIFO queue. */
+  /** Of its group, when it has one. */
   readonly groupKey?: Key | undefined;
 }

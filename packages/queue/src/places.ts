@@ -7,6 +7,7 @@
  */
 import { assert, unreachable } from "@kqueuey/base";
 import type { Core } from "./core.ts";
+import { isOfTenant, tenantNotReady, tenantReady } from "./fair.ts";
 import { groupReady, groupTakenOut, leaveGroup, unlink } from "./fifo.ts";
 import { FIFO_IN_FLIGHT_MAX } from "./limits.ts";
 import type { Page } from "./page.ts";
@@ -79,7 +80,8 @@ export function putReady(core: Core, page: Page, slot: number): void {
   const queue = page.queue;
   const redelivered = page.receivesHere(slot) > 0;
   page.setPlace(slot, redelivered ? PLACE.redelivered : PLACE.fresh);
-  if (page.setReady(slot, redelivered)) queue.pages.setReady(page, redelivered, true);
+  if (isOfTenant(page, slot)) tenantReady(page, slot);
+  else if (page.setReady(slot, redelivered)) queue.pages.setReady(page, redelivered, true);
   queue.available += 1;
   if (queue.fifo !== undefined) groupReady(core, page, slot);
   else if (!queue.woken) core.wake(queue);
@@ -100,6 +102,7 @@ export function putLeased(core: Core, page: Page, slot: number, time: number): v
   page.setVisibleAt(slot, time);
   core.wheel.insert(referenceTo(page, slot), time);
   page.queue.inFlight += 1;
+  if (isOfTenant(page, slot)) page.queue.fair?.changeInFlight(page.group(slot), 1);
 }
 
 /** To the end of the outbox, for a queue of another group. The slot has a lease. */
@@ -132,7 +135,8 @@ export function takeOut(core: Core, page: Page, slot: number): void {
     case PLACE.fresh:
     case PLACE.redelivered: {
       const redelivered = place === PLACE.redelivered;
-      if (page.clearReady(slot, redelivered)) queue.pages.setReady(page, redelivered, false);
+      if (isOfTenant(page, slot)) tenantNotReady(page, slot);
+      else if (page.clearReady(slot, redelivered)) queue.pages.setReady(page, redelivered, false);
       queue.available -= 1;
       break;
     }
@@ -143,6 +147,7 @@ export function takeOut(core: Core, page: Page, slot: number): void {
     case PLACE.leased:
       core.wheel.remove(referenceTo(page, slot), page.visibleAt(slot));
       queue.inFlight -= 1;
+      if (isOfTenant(page, slot)) queue.fair?.changeInFlight(page.group(slot), -1);
       if (queue.fifo !== undefined && queue.inFlight === FIFO_IN_FLIGHT_MAX - 1) core.wake(queue);
       break;
     default:
@@ -174,6 +179,7 @@ export function kill(core: Core, page: Page, slot: number): void {
 export function forget(core: Core, page: Page, slot: number): void {
   const queue = page.queue;
   if (queue.fifo !== undefined) leaveGroup(core, page, slot);
+  else if (isOfTenant(page, slot)) queue.fair?.tenants.letGo(page.group(slot));
   page.setPlace(slot, PLACE.dead);
   if (queue.countsInTable.size > 0) queue.countsInTable.delete(page.firstSequence + slot);
   page.live -= 1;

@@ -9,6 +9,7 @@ import {
   encodeAttributes,
   encodeTexts,
 } from "./attributes.ts";
+import type { FairState } from "./fair.ts";
 import { FifoState } from "./fifo.ts";
 import type { QueueId } from "./ids.ts";
 import { ID_END } from "./ids.ts";
@@ -52,6 +53,8 @@ export class QueueState implements Unit {
   readonly countsInTable: Map<number, number> = new Map();
   /** Of a FIFO queue. */
   fifo: FifoState | undefined = undefined;
+  /** Of a standard queue that was sent messages with groups. */
+  fair: FairState | undefined = undefined;
   readonly pages: PageList = new PageList();
   /** The page found last: settling a batch asks for neighbours. */
   recent: Page | undefined = undefined;
@@ -78,7 +81,7 @@ export class QueueState implements Unit {
   get tableBytes(): number {
     const { length } = this.outboxSequences;
     const counts = this.countsInTable.size * TABLE_ENTRY_BYTES;
-    return this.pages.bytes + length * 8 + counts + (this.fifo?.bytes ?? 0);
+    return this.pages.bytes + length * 8 + counts + (this.fifo?.bytes ?? this.fair?.bytes ?? 0);
   }
 
   /** Whole seconds that a message is kept. */

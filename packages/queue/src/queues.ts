@@ -133,6 +133,8 @@ function doom(core: Core, queue: QueueState): void {
     queue.fifo = new FifoState(core, queue.id);
     queue.fifo.nextTurn = nextTurn;
   }
+  queue.fair?.tenants.drop();
+  queue.fair = undefined;
   core.stored -= queue.stored;
   queue.outboxFirst += queue.outbox;
   queue.outboxSequences = [];

@@ -5,16 +5,15 @@ import { queueOf, refuse } from "./call.ts";
 import { QUEUE_DEFAULT, RECEIVE_BOUNDED } from "./command.ts";
 import type { Core } from "./core.ts";
 import { STEP } from "./core.ts";
-import { comeBack, exhausted, moveAway } from "./dead-letter.ts";
-import { type Allowance, type Grant, grant, writeRuns } from "./granting.ts";
+import { comeBack } from "./dead-letter.ts";
+import { type Allowance, type Grant, takeReady, writeRuns } from "./granting.ts";
 import { KEY_WORDS, type Key } from "./key-index.ts";
 import { HOUSEKEEPING_STEPS_MAX } from "./limits.ts";
 import type { GrantedOutcome } from "./outcome.ts";
 import { FLAG_ORIGIN } from "./page.ts";
-import { takeOut } from "./places.ts";
 import type { QueueState } from "./queue.ts";
+import { chooseFairly } from "./receive-fair.ts";
 import { chooseFromGroups, rememberAttempt, repeatAttempt } from "./receive-fifo.ts";
-import { sizeOfClass } from "./size-class.ts";
 
 const attemptKey: Key = new Uint32Array(KEY_WORDS);
 
@@ -49,6 +48,8 @@ export function applyReceive(core: Core, call: Call): void {
     const allowance = { messages, bytes, moves: HOUSEKEEPING_STEPS_MAX, leaseMs };
     // In a FIFO queue group by group; else redelivered messages first, then fresh ones, each class by sequence.
     if (fifo !== undefined) chooseFromGroups(core, call, { queue, fifo, allowance });
+    else if (queue.fair !== undefined)
+      chooseFairly(core, call, { queue, fair: queue.fair, allowance });
     else if (choose(core, call, queue, { allowance, redelivered: true })) {
       choose(core, call, queue, { allowance, redelivered: false });
     }
@@ -99,23 +100,8 @@ function choose(
     if (page === undefined) return true;
     let slot = page.nextReady(0, redelivered);
     while (slot >= 0) {
-      if (redelivered && exhausted(core, page, slot)) {
-        if (allowance.moves === 0) return false;
-        allowance.moves -= 1;
-        core.touch(page);
-        takeOut(core, page, slot);
-        moveAway(core, page, slot);
-        if (page.live === 0) break;
-      } else {
-        const bytes = sizeOfClass(page.sizeClass(slot));
-        if (allowance.messages === 0) return false;
-        if (bytes > allowance.bytes && call.pages.length > 0) return false;
-        allowance.messages -= 1;
-        allowance.bytes -= bytes;
-        grant(core, page, slot, allowance.leaseMs);
-        call.pages.push(page);
-        call.slots.push(slot);
-      }
+      if (!takeReady(core, call, { page, slot, redelivered, allowance })) return false;
+      if (page.live === 0) break;
       slot = page.nextReady(slot + 1, redelivered);
     }
   }

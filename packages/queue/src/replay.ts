@@ -1,8 +1,7 @@
 /** Answers to retries, from what the first execution left in the request ledger. */
 import type { GroupId } from "@kqueuey/base";
 import { ByteReader } from "@kqueuey/base";
-import { type Call, refuse } from "./call.ts";
-import { COMMAND } from "./command.ts";
+import { type Call, refuse, rememberedKind } from "./call.ts";
 import type { Core } from "./core.ts";
 import { STEP } from "./core.ts";
 import { hasToken } from "./granting.ts";
@@ -14,7 +13,7 @@ import { grantedOutcome } from "./receive.ts";
 /** Answers the call as its first execution was answered; a receive with what is still held under its grant. */
 export function replay(core: Core, call: Call, record: Uint8Array): void {
   const reader = new ByteReader(record);
-  if (reader.u8() !== COMMAND[call.kind] || reader.u48() !== call.queueId) {
+  if (reader.u8() !== rememberedKind(call.kind) || reader.u48() !== call.queueId) {
     refuse(core, call, "request-id-reused");
     return;
   }
@@ -23,6 +22,7 @@ export function replay(core: Core, call: Call, record: Uint8Array): void {
   const queueId = call.queueId as QueueId;
   switch (call.kind) {
     case "send":
+    case "sendGrouped":
     case "sendFifo": {
       const firstSequence = reader.u48() as Sequence;
       const sent = { kind: "sent", queueId, firstSequence, count: reader.u16() } as const;

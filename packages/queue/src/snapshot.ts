@@ -5,6 +5,7 @@
 import { ByteReader, type ByteWriter, equalBytes, groupId } from "@kqueuey/base";
 import type { Core } from "./core.ts";
 import { decodeMatchVector, type MatchVector } from "./entry.ts";
+import { FairState, holdForTenant, tenantReady } from "./fair.ts";
 import { linkLast } from "./fifo.ts";
 import { ID_END, type QueueId, type SessionId } from "./ids.ts";
 import { findViolation } from "./invariants.ts";
@@ -195,7 +196,8 @@ export class Loader {
     }
     // Groups first: the messages of pages are linked to them.
     for (const number of [...this.#fifo.keys()].sort((a, b) => a - b)) {
-      if (!loadFifoUnit(this.#queues, number, this.#fifo.get(number))) return "a malformed group";
+      if (!loadFifoUnit(core, this.#queues, number, this.#fifo.get(number)))
+        return "a malformed group";
     }
     for (const id of [...this.#queues.keys()].sort((a, b) => a - b)) {
       const queue = this.#queues.get(id);
@@ -246,14 +248,21 @@ function isTimed(place: number): boolean {
 
 /** Adds a chunk of groups, or of what a FIFO queue remembers, to its queue; false for what is none. */
 function loadFifoUnit(
+  core: Core,
   queues: ReadonlyMap<number, QueueState>,
   number: number,
   bytes: Uint8Array | undefined,
 ): boolean {
   const reader = new ByteReader(bytes ?? new Uint8Array(0));
   const head = decodeFifoUnit(reader);
-  const fifo = queues.get(head?.queueId ?? 0)?.fifo;
-  if (head === undefined || fifo === undefined) return false;
+  const queue = queues.get(head?.queueId ?? 0);
+  if (head === undefined || queue === undefined) return false;
+  const { fifo } = queue;
+  if (fifo === undefined) {
+    if (head.content !== FIFO_UNIT.groups) return false;
+    queue.fair ??= new FairState(core, queue.id);
+    return queue.fair.tenants.load(number, reader);
+  }
   if (head.content === FIFO_UNIT.groups) return fifo.groups.load(number, reader);
   const isAttempts = head.content === FIFO_UNIT.attempts;
   return (isAttempts ? fifo.attempts : fifo.deduplications).load(number, reader);
@@ -274,16 +283,26 @@ function linkPage(core: Core, page: Page, outbox: { number: number; sequence: nu
       if (!fifo.groups.has(group)) return false;
       if (place === PLACE.outbox) fifo.groups.hold(group);
       else linkLast(core.pool, fifo, page, slot);
-    }
+    } else if (!linkToTenant(page, slot)) return false;
     if (isTimed(place)) core.wheel.insert(referenceTo(page, slot), page.visibleAt(slot));
     else if (place === PLACE.outbox) {
       outbox.push({ number: page.token(slot), sequence: page.firstSequence + slot });
-    } else {
-      page.setReady(slot, place === PLACE.redelivered);
-    }
+    } else if (fifo === undefined && page.group(slot) > 0) tenantReady(page, slot);
+    else page.setReady(slot, place === PLACE.redelivered);
   }
   if (page.freshCount > 0) queue.pages.setReady(page, false, true);
   if (page.redeliveredCount > 0) queue.pages.setReady(page, true, true);
+  return true;
+}
+
+/** False when the message is of a group that its standard queue does not have. */
+function linkToTenant(page: Page, slot: number): boolean {
+  const { fair } = page.queue;
+  const group = page.group(slot);
+  if (group === 0) return true;
+  if (fair === undefined || !fair.tenants.has(group)) return false;
+  holdForTenant(fair, page, slot);
+  if (page.place(slot) === PLACE.leased) fair.changeInFlight(group, 1);
   return true;
 }
 
@@ -358,7 +377,7 @@ function decodeSlot(core: Core, page: Page, from: { slot: number; reader: ByteRe
   if (place < PLACE.delayed || place > PLACE.outbox) return false;
   if (flags > FLAGS_ALL || page.next(slot) !== 0) return false;
   const isFifo = page.queue.fifo !== undefined;
-  if (isFifo !== page.group(slot) > 0) return false;
+  if (isFifo && page.group(slot) === 0) return false;
   if ((flags & FLAG_SHOWN_AGAIN) !== 0 && !isFifo) return false;
   if (leaseNeeded && (flags & FLAG_LEASE) === 0) return false;
   if (leaseNeeded || place === PLACE.delayed || (flags & FLAG_LEASE) !== 0)

@@ -31,6 +31,7 @@ import {
   encodeReserveQueue,
   encodeSend,
   encodeSendFifo,
+  encodeSendGrouped,
   encodeSetQueue,
   encodeStartMove,
   encodeTombstone,
@@ -67,6 +68,7 @@ export type TestCommand = { readonly id?: TestRequest } & (
       readonly messages: readonly {
         readonly size: number;
         readonly delayMs?: number | undefined;
+        readonly group?: string | undefined;
       }[];
     }
   | {
@@ -191,8 +193,13 @@ export function encodeCommand(command: TestCommand): Uint8Array {
   const requestId = requestIdOf(command.id);
   switch (command.op) {
     case "send": {
-      const messages = command.messages.map(({ size, delayMs }) => bodyOf(size, delayMs));
-      encodeSend(writer, { requestId, queueId: queueId(command.queue), messages }, sum32);
+      const messages = command.messages.map(({ size, delayMs, group }) => ({
+        ...bodyOf(size, delayMs),
+        groupKey: group === undefined ? undefined : keyOf(group),
+      }));
+      const isGrouped = messages.some(({ groupKey }) => groupKey !== undefined);
+      const encode = isGrouped ? encodeSendGrouped : encodeSend;
+      encode(writer, { requestId, queueId: queueId(command.queue), messages }, sum32);
       break;
     }
     case "sendFifo": {

@@ -19,7 +19,7 @@ export interface Message {
   countOnArrival: number;
   outboxSequence: number;
   target: number;
-  /** In a FIFO queue. */
+  /** "" for none in a standard queue. */
   group: string;
   shownAgain: boolean;
 }
@@ -44,6 +44,58 @@ export function remove(queue: ModelQueue, message: Message): void {
 /** After every single change of a message. */
 export function follow(queue: ModelQueue): void {
   queue.fifo?.follow(queue.messages);
+}
+
+export function isRedelivered(message: Message): boolean {
+  return message.count > message.countOnArrival;
+}
+
+/** The ready messages of a standard queue as receives take them. */
+export function inReceiveOrder(queue: ModelQueue): Message[] {
+  const noisy = noisyGroups(queue);
+  const ready = queue.messages.filter(({ place }) => place === "ready");
+  const inOrder = [...ready.filter(isRedelivered), ...ready.filter((m) => !isRedelivered(m))];
+  const isNoisy = ({ group }: Message): boolean => noisy.has(group);
+  return [...inOrder.filter((m) => !isNoisy(m)), ...inOrder.filter(isNoisy)];
+}
+
+/** The groups of a standard queue that hold too much of what is in flight. */
+function noisyGroups(queue: ModelQueue): Set<string> {
+  const least = queue.attributes.fairness?.inFlightMin ?? 30;
+  const percent = queue.attributes.fairness?.inFlightPercent ?? 10;
+  const leased = queue.messages.filter(({ place }) => place === "leased");
+  const groups = new Set(leased.map(({ group }) => group).filter((group) => group !== ""));
+  return new Set(
+    [...groups].filter((name) => {
+      const held = leased.filter(({ group }) => group === name).length;
+      return queue.fifo === undefined && held >= least && held / leased.length > percent / 100;
+    }),
+  );
+}
+
+export interface Counters {
+  available: number;
+  inFlight: number;
+  delayed: number;
+  outbox: number;
+  noisyGroups: number;
+  availableQuiet: number;
+}
+
+/** What the machine's description says of the queue. */
+export function countersOf(queue: ModelQueue): Counters {
+  const count = (place: Message["place"]): number =>
+    queue.messages.filter((message) => message.place === place).length;
+  const noisy = noisyGroups(queue);
+  const quiet = queue.messages.filter(({ place, group }) => place === "ready" && !noisy.has(group));
+  return {
+    available: count("ready"),
+    inFlight: count("leased"),
+    delayed: count("delayed"),
+    outbox: count("outbox"),
+    noisyGroups: noisy.size,
+    availableQuiet: quiet.length,
+  };
 }
 
 /** The outcome of a grant of these messages. */

@@ -68,8 +68,8 @@ function counters(driver: Driver, model: Model): unknown {
   return [...model.queues.keys()].map((id) => {
     const view = driver.machine.describe(id as never);
     if (view === undefined) return undefined;
-    const { available, inFlight, delayed, outbox } = view;
-    return { available, inFlight, delayed, outbox };
+    const { available, inFlight, delayed, outbox, noisyGroups, availableQuiet } = view;
+    return { available, inFlight, delayed, outbox, noisyGroups, availableQuiet };
   });
 }
 
@@ -163,6 +163,15 @@ describe("the machine against the naive model", () => {
       return { ...command, messages };
     };
     expect(notices((given) => ({ ...given, commands: given.commands.map(mix) }))).toBe(true);
+  });
+
+  it("notices a queue that is not fair", () => {
+    const off = { inFlightMin: 1, inFlightPercent: 100 };
+    const silence = (command: TestCommand): TestCommand =>
+      command.op === "create" && command.attributes.fifo === undefined
+        ? { ...command, attributes: { ...command.attributes, fairness: off } }
+        : command;
+    expect(notices((given) => ({ ...given, commands: given.commands.map(silence) }))).toBe(true);
   });
 
   it("notices a dead letter that is delivered once more", () => {

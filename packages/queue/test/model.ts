@@ -8,15 +8,18 @@ import { sizeClassOf, sizeOfClass } from "../src/size-class.ts";
 import { type PlainOutcome, recordBytes, type TestCommand } from "./driver.ts";
 import { FifoModel } from "./fifo-model.ts";
 import { cancelMove, earn, firstMovable, isDue, type ModelTask, startMove } from "./model-moves.ts";
-import { follow, granted, type Message, type ModelQueue, remove } from "./model-queue.ts";
+import {
+  type Counters,
+  countersOf,
+  follow,
+  granted,
+  inReceiveOrder,
+  isRedelivered,
+  type Message,
+  type ModelQueue,
+  remove,
+} from "./model-queue.ts";
 import { type Remembered, RequestsModel } from "./requests-model.ts";
-
-export interface Counters {
-  available: number;
-  inFlight: number;
-  delayed: number;
-  outbox: number;
-}
 
 const refused = (reason: string): PlainOutcome => ({ kind: "refused", reason });
 
@@ -49,14 +52,7 @@ export class Model {
   counters(id: number): Counters | undefined {
     const queue = this.queues.get(id);
     if (queue === undefined) return undefined;
-    const count = (place: Message["place"]): number =>
-      queue.messages.filter((message) => message.place === place).length;
-    return {
-      available: count("ready"),
-      inFlight: count("leased"),
-      delayed: count("delayed"),
-      outbox: count("outbox"),
-    };
+    return countersOf(queue);
   }
 
   /** Live bodies by entry. */
@@ -355,10 +351,11 @@ export class Model {
   #send(queue: ModelQueue, command: Extract<TestCommand, { readonly op: "send" }>): PlainOutcome {
     if (queue.fifo !== undefined) return refused("wrong-kind");
     const firstSequence = queue.nextSequence;
-    for (const { size, delayMs = queue.attributes.delayMs } of command.messages) {
+    for (const { size, delayMs = queue.attributes.delayMs, group = "" } of command.messages) {
       const body = { entry: this.index, size: recordBytes(size) };
       this.#append(queue, body, delayMs > 0 ? "delayed" : "ready", {
         visibleAt: this.now + delayMs,
+        group,
       });
     }
     const count = command.messages.length;
@@ -461,7 +458,7 @@ export class Model {
       if (message === undefined || chosen.length === command.limit) return chosen;
       while (message !== undefined) {
         const behind: Message | undefined = fifo.behind(queue.messages, message);
-        if (message.count > message.countOnArrival && this.#exhausted(queue, message)) {
+        if (isRedelivered(message) && this.#exhausted(queue, message)) {
           this.#move(queue, message);
         } else {
           const size = sizeOfClass(sizeClassOf(message.size));
@@ -479,11 +476,9 @@ export class Model {
 
   #choose(queue: ModelQueue, command: Extract<TestCommand, { readonly op: "receive" }>): Message[] {
     let bytes = command.maxBytes ?? 4_194_304;
-    const redelivered = (message: Message): boolean => message.count > message.countOnArrival;
-    const ready = queue.messages.filter((message) => message.place === "ready");
     const chosen: Message[] = [];
-    for (const message of [...ready.filter(redelivered), ...ready.filter((m) => !redelivered(m))]) {
-      if (redelivered(message) && this.#exhausted(queue, message)) {
+    for (const message of inReceiveOrder(queue)) {
+      if (isRedelivered(message) && this.#exhausted(queue, message)) {
         this.#move(queue, message);
         continue;
       }

@@ -128,8 +128,15 @@ const QUEUES = 7;
 const COUNTS: readonly number[] = [0, 1, 2, 0, 1, 2, 61, 62, 63, 254, 255, 70_000];
 
 const ATTRIBUTES: readonly QueueAttributeChanges[] = [
-  { deadLetter: { queueId: queueId(2), group: groupId(0), maximumReceives: 2 } },
-  { retentionMs: 5_000, visibilityTimeoutMs: 1_500 },
+  {
+    fairness: { inFlightMin: 2, inFlightPercent: 25 },
+    deadLetter: { queueId: queueId(2), group: groupId(0), maximumReceives: 2 },
+  },
+  {
+    retentionMs: 5_000,
+    visibilityTimeoutMs: 1_500,
+    fairness: { inFlightMin: 1, inFlightPercent: 40 },
+  },
   {
     deadLetter: { queueId: queueId(99), group: groupId(7), maximumReceives: 1 },
     visibilityTimeoutMs: 700,
@@ -152,6 +159,11 @@ const ATTRIBUTES: readonly QueueAttributeChanges[] = [
   },
 ];
 
+/** Of standard queues: one has many more than the others. */
+const GROUPS: readonly (string | undefined)[] = [
+  ...[undefined, "quiet 1", "quiet 2", "noisy", "noisy", "noisy", "noisy"],
+];
+
 const CHANGES: readonly QueueAttributeChanges[] = [
   { retentionMs: 2_000 },
   { retentionMs: 100_000 },
@@ -163,6 +175,9 @@ const CHANGES: readonly QueueAttributeChanges[] = [
   { deadLetter: { queueId: queueId(98), group: groupId(7), maximumReceives: 1 } },
   { deadLetter: { queueId: queueId(6), group: groupId(0), maximumReceives: 1 } },
   { delayMs: 2_500 },
+  { fairness: { inFlightMin: 1, inFlightPercent: 50 } },
+  { fairness: { inFlightMin: 3, inFlightPercent: 20 } },
+  { fairness: { inFlightMin: 1, inFlightPercent: 100 } },
 ];
 
 /** Receives of few attempt ids, so that they are tried again. */
@@ -254,6 +269,7 @@ export class Scenario {
         const messages = Array.from({ length: count }, (_, i) => ({
           size: (b * (i + 1)) % 200,
           delayMs: delays[(a + i * b) % delays.length],
+          ...(a % 3 === 0 ? {} : { group: GROUPS[(a + b * i) % GROUPS.length] }),
         }));
         return { op: "send", queue, messages };
       }

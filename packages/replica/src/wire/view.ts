@@ -27,6 +27,8 @@ export function encodeView(writer: ByteWriter, view: QueueView): void {
   writer.u16(attributes.deadLetter?.maximumReceives ?? 0);
   writer.u8(FIFO_KINDS.indexOf(attributes.fifo?.deduplicationScope));
   writer.u8(attributes.fifo?.contentBasedDeduplication === true ? 1 : 0);
+  writer.u32(attributes.fairness?.inFlightMin ?? 0);
+  writer.u8(attributes.fairness?.inFlightPercent ?? 0);
   encodeTexts(writer, view.extra);
   encodeTexts(writer, view.tags);
   writer.u48(view.createdAtMs);
@@ -35,6 +37,8 @@ export function encodeView(writer: ByteWriter, view: QueueView): void {
   writer.u48(view.inFlight);
   writer.u48(view.delayed);
   writer.u48(view.outbox);
+  writer.u32(view.noisyGroups);
+  writer.u48(view.availableQuiet);
 }
 
 /** Undefined when the bytes are none. */
@@ -51,6 +55,8 @@ export function decodeView(reader: ByteReader): QueueView | undefined {
   const inFlight = reader.u48();
   const delayed = reader.u48();
   const outbox = reader.u48();
+  const noisyGroups = reader.u32();
+  const availableQuiet = reader.u48();
   if (!reader.ok || id === 0) return undefined;
   return {
     id: queueId(id),
@@ -65,6 +71,8 @@ export function decodeView(reader: ByteReader): QueueView | undefined {
     inFlight,
     delayed,
     outbox,
+    noisyGroups,
+    availableQuiet,
   };
 }
 
@@ -79,6 +87,8 @@ function decodeAttributes(reader: ByteReader): QueueAttributes {
   const maximumReceives = reader.u16();
   const deduplicationScope = FIFO_KINDS[reader.u8()];
   const contentBasedDeduplication = reader.u8() === 1;
+  const inFlightMin = reader.u32();
+  const inFlightPercent = reader.u8();
   return {
     visibilityTimeoutMs,
     delayMs,
@@ -90,6 +100,7 @@ function decodeAttributes(reader: ByteReader): QueueAttributes {
       deduplicationScope === undefined
         ? undefined
         : { deduplicationScope, contentBasedDeduplication },
+    fairness: inFlightMin === 0 ? undefined : { inFlightMin, inFlightPercent },
   };
 }
 

@@ -153,6 +153,8 @@ const replies: EngineReply[] = [
       inFlight: 4,
       delayed: 5,
       outbox: 0,
+      noisyGroups: 0,
+      availableQuiet: 0,
     },
   },
   { kind: "found", entry: undefined },

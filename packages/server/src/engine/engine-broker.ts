@@ -20,6 +20,7 @@ import {
   encodeRelease,
   encodeSend,
   encodeSendFifo,
+  encodeSendGrouped,
   encodeTombstone,
   encodeUndelivered,
   fencingToken,
@@ -53,7 +54,13 @@ import { callEngine, refusalError, unexpected } from "./calls.ts";
 import { CommandWriters } from "./command-writers.ts";
 import { makeDelivery } from "./delivery.ts";
 import { CATALOGUE, Directory, type QueuePlace } from "./directory.ts";
-import { checkFifoMessages, fifoMessage, keyOf, sequenceNumberOf } from "./fifo-messages.ts";
+import {
+  checkFifoMessages,
+  fifoMessage,
+  groupedMessage,
+  keyOf,
+  sequenceNumberOf,
+} from "./fifo-messages.ts";
 import { MoveCalls } from "./move-calls.ts";
 import { QueueAdmin } from "./queue-admin.ts";
 import { Receipts } from "./receipts.ts";
@@ -178,11 +185,15 @@ export class EngineBroker implements Broker {
       const requestId = this.#ids.make({ ...callOf(context), action: "send", queue });
       const writer = new ByteWriter(64 + sizeOf(accepted));
       const about = { requestId, queueId: place.queueId };
-      if (attributes.fifo === undefined) {
-        encodeSend(writer, { ...about, messages: accepted }, this.#options.crc32);
-      } else {
+      const { crc32 } = this.#options;
+      if (attributes.fifo !== undefined) {
         const grouped = accepted.map((message) => fifoMessage(message));
-        encodeSendFifo(writer, { ...about, messages: grouped }, this.#options.crc32);
+        encodeSendFifo(writer, { ...about, messages: grouped }, crc32);
+      } else if (accepted.some(({ groupId }) => groupId !== undefined)) {
+        const grouped = accepted.map((message) => groupedMessage(message));
+        encodeSendGrouped(writer, { ...about, messages: grouped }, crc32);
+      } else {
+        encodeSend(writer, { ...about, messages: accepted }, crc32);
       }
       const outcome = await this.#command(context, place, { queue, command: writer.view() });
       if (outcome.kind !== "sent") throw new KQueueyError("INTERNAL", "send went wrong");

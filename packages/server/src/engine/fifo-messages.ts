@@ -1,7 +1,7 @@
-/** Messages for FIFO queues: their groups and deduplication ids as the state machine knows them. */
+/** Messages with groups: their groups and deduplication ids as the state machine knows them. */
 import { createHash } from "node:crypto";
 import { KQueueyError } from "@kqueuey/contract";
-import { type FifoMessage, KEY_BYTES, type SendMessage } from "@kqueuey/queue";
+import { type FifoMessage, type GroupedMessage, KEY_BYTES, type SendMessage } from "@kqueuey/queue";
 import type { NewMessage, QueueAttributes } from "../broker.ts";
 
 /** Throws INVALID_ARGUMENT, and nothing is sent, unless each message says all that a FIFO queue needs. */
@@ -38,6 +38,12 @@ export function fifoMessage(message: SendMessage): FifoMessage {
     groupKey: keyOf(message.groupId ?? ""),
     deduplicationKey: keyOf(deduplicationId),
   };
+}
+
+/** The message with the key of its group, if it has one: for a standard queue. */
+export function groupedMessage(message: SendMessage): GroupedMessage {
+  const { groupId } = message;
+  return groupId === undefined ? message : { ...message, groupKey: keyOf(groupId) };
 }
 
 /** 16 bytes that stand for a text. */
