@@ -282,12 +282,29 @@ export class MemoryQueue {
   }
 
   #available(): MemoryMessage[] {
+    const noisy = this.#noisyGroups();
+    const isNoisy = ({ content }: MemoryMessage): number =>
+      Number(content.groupId !== undefined && noisy.has(content.groupId));
     return this.#messages
       .filter((message) => message.hiddenBy === "nothing")
       .sort(
         (a, b) =>
-          Number(a.receiveCount === 0) - Number(b.receiveCount === 0) || a.sequence - b.sequence,
+          isNoisy(a) - isNoisy(b) ||
+          Number(a.receiveCount === 0) - Number(b.receiveCount === 0) ||
+          a.sequence - b.sequence,
       );
+  }
+
+  /** Groups with at least 30 messages in flight and more than 10 % of all. */
+  #noisyGroups(): ReadonlySet<string> {
+    const leased = this.#messages.filter(({ hiddenBy }) => hiddenBy === "lease");
+    const held = new Map<string, number>();
+    for (const { content } of leased) {
+      const { groupId } = content;
+      if (groupId !== undefined) held.set(groupId, (held.get(groupId) ?? 0) + 1);
+    }
+    const noisy = [...held].filter(([, count]) => count >= 30 && count > leased.length / 10);
+    return new Set(noisy.map(([group]) => group));
   }
 
   #held(sequence: number, token: number): MemoryMessage | "gone" | "stale" {

@@ -67,9 +67,8 @@ const SENDING: readonly Behaviour[] = [
   },
   {
     action: "SendMessage",
-    behaviour: "`MessageGroupId` on a standard queue (fair queues)",
-    service: "quiet groups go first while one is noisy",
-    ours: "kept and shown; all groups alike for now",
+    behaviour: "`MessageGroupId` on a standard queue",
+    service: "kept and shown; the characters are checked",
     test: async (sqs) => {
       await sqs.createQueue("q");
       const input = { QueueUrl: "q", MessageBody: "a", MessageGroupId: "g" };
@@ -82,6 +81,33 @@ const SENDING: readonly Behaviour[] = [
         "InvalidParameterValue",
         "MessageGroupId can only",
       );
+    },
+  },
+  {
+    action: "ReceiveMessage",
+    behaviour:
+      "a group of a standard queue has 30 messages in flight, and more than 10 % (fair queues)",
+    service: "quiet groups go first; it also looks at processing time of late",
+    ours: "quiet groups go first; by what is in flight alone",
+    test: async (sqs) => {
+      await sqs.createQueue("q");
+      const send = async (group: string): Promise<void> => {
+        const input = { QueueUrl: "q", MessageBody: "a", MessageGroupId: group };
+        await ok(sqs, "SendMessage", input);
+      };
+      const next = async (): Promise<unknown> => {
+        const [message] = await receive(sqs, "q", {
+          AttributeNames: ["MessageGroupId"],
+          MaxNumberOfMessages: 1,
+        });
+        return message?.["Attributes"];
+      };
+      for (let i = 0; i < 40; i++) await send("noisy");
+      await send("quiet");
+      for (let i = 0; i < 29; i++) await next();
+      assert.deepEqual(await next(), { MessageGroupId: "noisy" });
+      assert.deepEqual(await next(), { MessageGroupId: "quiet" });
+      assert.deepEqual(await next(), { MessageGroupId: "noisy" });
     },
   },
   {
