@@ -163,7 +163,7 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
         replace: "verify: () => true,",
       },
     ],
-    caughtBy: ["nothing-invented"],
+    caughtBy: ["nothing-invented", "run"],
     plan: (plan) => ({
       ...withSmallFiles(withRates(quiet(plan), { abandon: 4_000 })),
       faultyMs: 5_000,
