@@ -158,7 +158,8 @@ test("FIFO queues: groups in order, repeated sends dropped", async () => {
   expect(again).toEqual(first);
   const poll = ["poll", "orders.fifo", "--json", "--max", "1"];
   const one = JSON.parse((await run(poll)).stdout);
-  expect(one).toMatchObject({ body: "a1", groupId: "a", sequenceNumber: "10000000000000000001" });
+  const named = { groupId: "a", deduplicationId: "1", sequenceNumber: "10000000000000000001" };
+  expect(one).toMatchObject({ body: "a1", ...named });
   expect(JSON.parse((await run(poll)).stdout)).toMatchObject({ body: "b1", groupId: "b" });
   expect((await run(poll)).stdout).toBe("");
   await run(["ack", "orders.fifo", textAt(one, "receiptHandle")]);

@@ -108,6 +108,10 @@ export class DeliveredMessage implements Message {
     return this.#hot.sequenceNumber;
   }
 
+  get deduplicationId(): string | undefined {
+    return this.#hot.deduplicationId;
+  }
+
   /** How the client names this delivery. */
   get receipt(): ReceiptName {
     return this.#hot instanceof PackedMessage ? this.#hot : this.#hot.receiptHandle;

@@ -138,6 +138,8 @@ export interface Message {
   readonly groupId: string | undefined;
   /** Of a FIFO queue: 20 digits, growing. */
   readonly sequenceNumber: string | undefined;
+  /** Of a FIFO queue: what it was sent under, given or made of its content. */
+  readonly deduplicationId: string | undefined;
   /** Names this delivery. */
   readonly receiptHandle: string;
   /** Ms until the lease ends, as far as this process knows; 0 when it is over. */

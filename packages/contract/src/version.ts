@@ -4,7 +4,7 @@
  */
 
 /** The version that this code speaks. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** The oldest version that this code still understands. */
 export const PROTOCOL_VERSION_MIN = 1;
@@ -33,5 +33,10 @@ export const PROTOCOL_HISTORY: readonly ProtocolVersion[] = [
     version: 3,
     schemas: "fd06e94b1403fa15",
     summary: "FIFO queues, message groups.",
+  },
+  {
+    version: 4,
+    schemas: "f711ffba9def4843",
+    summary: "Deduplication ids with received messages.",
   },
 ];

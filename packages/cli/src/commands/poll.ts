@@ -103,9 +103,14 @@ function printMessage(context: CliContext, options: Options, message: Message): 
   );
 }
 
-function groupOf({ groupId, sequenceNumber }: Message): readonly (readonly [string, string])[] {
-  const group = groupId === undefined ? [] : [["  group", groupId] as const];
-  return sequenceNumber === undefined ? group : [...group, ["  sequence number", sequenceNumber]];
+function groupOf(message: Message): readonly (readonly [string, string])[] {
+  const { groupId, sequenceNumber, deduplicationId } = message;
+  const shown = [
+    ["  group", groupId],
+    ["  sequence number", sequenceNumber],
+    ["  deduplication id", deduplicationId],
+  ] as const;
+  return shown.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
 }
 
 async function acknowledge(

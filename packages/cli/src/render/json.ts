@@ -31,6 +31,7 @@ export function messageToJson(message: Message): Record<string, unknown> {
     ...(message.traceHeader === undefined ? {} : { traceHeader: message.traceHeader }),
     ...(message.groupId === undefined ? {} : { groupId: message.groupId }),
     ...(message.sequenceNumber === undefined ? {} : { sequenceNumber: message.sequenceNumber }),
+    ...(message.deduplicationId === undefined ? {} : { deduplicationId: message.deduplicationId }),
     ...(message.deadLetterSource === undefined
       ? {}
       : { deadLetterSource: message.deadLetterSource }),

@@ -86,6 +86,7 @@ export function deliveredMessage(
     deadLetterSource: undefined,
     groupId: undefined,
     sequenceNumber: undefined,
+    deduplicationId: undefined,
     receiptHandle: "receipt-1",
     remainingMs: () => 29_900,
     ack: done,

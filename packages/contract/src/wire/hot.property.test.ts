@@ -268,6 +268,7 @@ describe("receive", () => {
       deadLetterSource: maybe(text),
       groupId: maybe(text),
       sequenceNumber: maybe(text),
+      deduplicationId: maybe(text),
     });
     fc.assert(
       fc.property(fc.array(message, { maxLength: 6 }), (messages) => {

@@ -46,6 +46,7 @@ export interface HotReceivedMessage {
   readonly deadLetterSource: string | undefined;
   readonly groupId?: string | undefined;
   readonly sequenceNumber?: string | undefined;
+  readonly deduplicationId?: string | undefined;
 }
 
 /** Writes a ReceiveRequest. */
@@ -132,6 +133,7 @@ export function encodeReceiveResponse(
     if (message.deadLetterSource !== undefined) writer.textField(13, message.deadLetterSource);
     if (message.groupId !== undefined) writer.textField(14, message.groupId);
     if (message.sequenceNumber !== undefined) writer.textField(15, message.sequenceNumber);
+    if (message.deduplicationId !== undefined) writer.textField(16, message.deduplicationId);
     writer.end(mark);
   }
 }
@@ -207,6 +209,9 @@ function decodeReceivedMessage(reader: WireReader): HotReceivedMessage {
       case 15:
         message.sequenceNumber = reader.text();
         break;
+      case 16:
+        message.deduplicationId = reader.text();
+        break;
       default:
         reader.skip();
     }
@@ -234,6 +239,7 @@ function newReceivedMessage(): Mutable<HotReceivedMessage> {
     deadLetterSource: undefined,
     groupId: undefined,
     sequenceNumber: undefined,
+    deduplicationId: undefined,
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * Writes protobuf fields into a buffer that becomes one frame. Every field number of the hot messages is
- * below 16, so that a tag is one byte. Frames are cut from one slab: a small frame costs no allocation
+ * Writes protobuf fields into a buffer that becomes one frame. Field numbers of the hot messages are below 16, so that a
+ * tag is one byte, but for what few messages have. Frames are cut from one slab: a small frame costs no allocation
  * of its own.
  */
 
@@ -210,8 +210,13 @@ export class WireWriter {
    * needs as many varint bytes as the length will. Returns a mark for `end`, valid until then.
    */
   begin(field: number, lengthGuess: number): number {
-    this.reserve(6);
-    this.#bytes[this.#at++] = (field << 3) | LENGTH_DELIMITED;
+    this.reserve(7);
+    if (field < 16) {
+      this.#bytes[this.#at++] = (field << 3) | LENGTH_DELIMITED;
+    } else {
+      this.#bytes[this.#at++] = ((field << 3) & 0x7f) | LENGTH_DELIMITED | 0x80;
+      this.#bytes[this.#at++] = field >>> 4;
+    }
     const room = varintLength(lengthGuess);
     this.#at += room;
     return (this.#at - this.#start) * 8 + room;

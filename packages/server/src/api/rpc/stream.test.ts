@@ -22,6 +22,7 @@ import {
   KQueueyError,
   METHOD,
   type Method,
+  PROTOCOL_VERSION,
   STREAM_PATH,
   StreamGoAwaySchema,
   StreamHelloSchema,
@@ -182,8 +183,7 @@ describe("the handshake", () => {
     const frame = await client.hello({ protocolVersion: 9, protocolVersionMin: 8 });
     expect(errorOf(frame)).toMatchObject({
       code: "UNSUPPORTED",
-      message:
-        "the client speaks protocol versions 8 to 9, this node 1 to 3; upgrade the older one",
+      message: `the client speaks protocol versions 8 to 9, this node 1 to ${PROTOCOL_VERSION}; upgrade the older one`,
     });
     expect(await client.closed).toBe(1002);
   });

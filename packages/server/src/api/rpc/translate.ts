@@ -157,7 +157,7 @@ export function toReceivedMessage(
 ): MessageInitShape<typeof ReceivedMessageSchema> {
   const text = bodiesAsData ? undefined : decodeUtf8(message.body);
   const { messageId, receiptHandle, sender, receiveCount, traceHeader, deadLetterSource } = message;
-  const { groupId, sequenceNumber } = message;
+  const { groupId, sequenceNumber, deduplicationId } = message;
   return {
     messageId,
     receiptHandle,
@@ -174,6 +174,7 @@ export function toReceivedMessage(
     ...(deadLetterSource === undefined ? {} : { deadLetterSource }),
     ...(groupId === undefined ? {} : { groupId }),
     ...(sequenceNumber === undefined ? {} : { sequenceNumber }),
+    ...(deduplicationId === undefined ? {} : { deduplicationId }),
   };
 }
 
