@@ -1,7 +1,7 @@
 /**
- * Writes protobuf fields into a buffer that becomes one frame. Field numbers of the hot messages are below 16, so that a
- * tag is one byte, but for what few messages have. Frames are cut from one slab: a small frame costs no allocation
- * of its own.
+ * Writes protobuf fields into a buffer that becomes one frame. Field numbers of the hot messages are below 16, so
+ * that a tag is one byte, but for what few messages have. Frames are cut from one slab: a small frame costs no
+ * allocation of its own.
  */
 
 declare const TextEncoder: new () => {
