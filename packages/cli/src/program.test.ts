@@ -194,6 +194,18 @@ describe("queues", () => {
     });
   });
 
+  it("say when a message group is noisy, with both numbers or neither", async () => {
+    const t = setUp();
+    await t.run("queue", "create", "q", "--noisy-in-flight", "50", "--noisy-percent", "20");
+    expect(t.cluster.calls.map((call) => call[2])).toEqual([
+      { fairness: { inFlightMin: 50, inFlightPercent: 20 } },
+    ]);
+    expect(await t.run("queue", "create", "r", "--noisy-percent", "20")).toMatchObject({
+      code: 2,
+      err: "kqueuey: --noisy-in-flight and --noisy-percent need each other: give both\n",
+    });
+  });
+
   it("are FIFO queues when asked for", async () => {
     const t = setUp();
     const line = "queue create q.fifo --fifo --deduplication-scope messageGroup";

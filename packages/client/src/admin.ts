@@ -16,6 +16,7 @@ import {
   DeleteQueueResponseSchema,
   DescribeQueueRequestSchema,
   DescribeQueueResponseSchema,
+  type Fairness as FairnessMessage,
   type FifoAttributes as FifoMessage,
   KQueueyError,
   ListMoveTasksRequestSchema,
@@ -42,6 +43,7 @@ import type {
   CallOptions,
   ClusterStatus,
   CreateQueueOptions,
+  Fairness,
   FifoAttributes,
   ListQueuesOptions,
   MoveTask,
@@ -111,6 +113,8 @@ export class Admin {
       inFlight: answer.inFlight,
       delayed: answer.delayed,
       createdAtMs: Number(answer.createdAtMs),
+      noisyGroups: answer.noisyGroups,
+      availableQuiet: answer.availableQuiet,
       modifiedAtMs: Number(answer.modifiedAtMs),
     };
   }
@@ -314,11 +318,12 @@ function attributesMessage(attributes: NewQueueAttributes): AttributesMessage {
     if (Number.isSafeInteger(value) && value >= 0 && value <= 0xffff_ffff) continue;
     throw new KQueueyError("INVALID_ATTRIBUTE", `${name} is ${value}; it must be a whole number`);
   }
-  const { deadLetter, fifo, ...numbers } = attributes;
+  const { deadLetter, fifo, fairness, ...numbers } = attributes;
   return create(QueueAttributesSchema, {
     ...numbers,
     ...(deadLetter === undefined ? {} : { deadLetter }),
     ...(fifo === undefined ? {} : { fifo }),
+    ...(fairness === undefined ? {} : { fairness }),
   });
 }
 
@@ -326,6 +331,12 @@ function fifoOf(message: FifoMessage): FifoAttributes {
   const { contentBasedDeduplication } = message;
   const isNarrow = message.deduplicationScope === "messageGroup";
   return { deduplicationScope: isNarrow ? "messageGroup" : "queue", contentBasedDeduplication };
+}
+
+function fairnessOf(message: FairnessMessage | undefined): Fairness | undefined {
+  if (message === undefined) return undefined;
+  const { inFlightMin, inFlightPercent } = message;
+  return { inFlightMin, inFlightPercent };
 }
 
 function attributesOf(message: AttributesMessage | undefined): QueueAttributes {
@@ -342,5 +353,6 @@ function attributesOf(message: AttributesMessage | undefined): QueueAttributes {
         ? undefined
         : { queue: deadLetter.queue, maximumReceives: deadLetter.maximumReceives },
     fifo: message?.fifo === undefined ? undefined : fifoOf(message.fifo),
+    fairness: fairnessOf(message?.fairness),
   };
 }

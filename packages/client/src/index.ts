@@ -12,6 +12,7 @@ export type {
   ClusterStatus,
   CreateQueueOptions,
   DeadLetterPolicy,
+  Fairness,
   FifoAttributes,
   Handler,
   HandlerContext,

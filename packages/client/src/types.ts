@@ -281,6 +281,16 @@ export interface QueueAttributes {
   readonly deadLetter: DeadLetterPolicy | undefined;
   /** Of a FIFO queue, whose name ends with `.fifo`; undefined for a standard one. A queue stays what it is. */
   readonly fifo: FifoAttributes | undefined;
+  /** Of a standard queue; undefined for the defaults: 30 messages, and more than 10 %. */
+  readonly fairness: Fairness | undefined;
+}
+
+/** When a message group of a standard queue is noisy, so that messages of others are received first. */
+export interface Fairness {
+  /** Messages in flight, at least: 1 to 1,000,000. */
+  readonly inFlightMin: number;
+  /** More than this part of all in flight: 1 to 100. With 100 no group is noisy ever. */
+  readonly inFlightPercent: number;
 }
 
 export interface FifoAttributes {
@@ -318,6 +328,10 @@ export interface QueueDescription {
   readonly inFlight: number;
   /** Messages whose delay has not ended. */
   readonly delayed: number;
+  /** Message groups of a standard queue that are noisy. */
+  readonly noisyGroups: number;
+  /** Messages that can be received now and are of no noisy group. */
+  readonly availableQuiet: number;
   /** Wall clock, ms since 1970. */
   readonly createdAtMs: number;
   readonly modifiedAtMs: number;

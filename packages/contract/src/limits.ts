@@ -30,6 +30,10 @@ export interface Limits {
   readonly listLimit: Range;
   /** Of a move task. */
   readonly moveMessagesPerSecond: Range;
+  /** Messages in flight from which a message group may be noisy. */
+  readonly fairInFlightMin: Range;
+  /** Part of what is in flight beyond which it is. */
+  readonly fairPercent: Range;
   /** Messages of one queue that may be leased at a time. */
   readonly inFlightPerQueue: Range;
 }
@@ -50,6 +54,8 @@ export const RELAXED_LIMITS: Limits = {
   queueNameBytes: { min: 1, max: 80 },
   listLimit: { min: 1, max: 1_000 },
   moveMessagesPerSecond: { min: 1, max: 100_000 },
+  fairInFlightMin: { min: 1, max: 1_000_000 },
+  fairPercent: { min: 1, max: 100 },
   inFlightPerQueue: { min: 0, max: 4_294_967_295 },
 };
 

@@ -4,7 +4,7 @@
  */
 
 /** The version that this code speaks. */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 /** The oldest version that this code still understands. */
 export const PROTOCOL_VERSION_MIN = 1;
@@ -38,5 +38,10 @@ export const PROTOCOL_HISTORY: readonly ProtocolVersion[] = [
     version: 4,
     schemas: "f711ffba9def4843",
     summary: "Deduplication ids with received messages.",
+  },
+  {
+    version: 5,
+    schemas: "eafd311082204356",
+    summary: "Fair queues.",
   },
 ];

@@ -41,6 +41,15 @@ export interface QueueAttributes {
         readonly contentBasedDeduplication: boolean;
       }
     | undefined;
+  /** Of a standard queue: when a message group is noisy; undefined: 30 messages, and more than 10 %. */
+  readonly fairness:
+    | {
+        /** 1 … 1,000,000 messages in flight, at least. */
+        readonly inFlightMin: number;
+        /** 1 … 100: more than this part of all in flight. With 100 no group is noisy ever. */
+        readonly inFlightPercent: number;
+      }
+    | undefined;
 }
 
 /** Attributes to set; an absent one is left (or takes its default), `deadLetter: undefined` with the key present removes it. */
@@ -60,6 +69,10 @@ export interface QueueDescription {
   readonly inFlight: number;
   /** Waiting for their delay to end. */
   readonly delayed: number;
+  /** Message groups of a standard queue that are noisy. */
+  readonly noisyGroups: number;
+  /** Ready to be received, and of no noisy group. */
+  readonly availableQuiet: number;
   /** Wall clock, ms. */
   readonly createdAtMs: number;
   readonly modifiedAtMs: number;

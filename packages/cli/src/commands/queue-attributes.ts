@@ -1,6 +1,7 @@
 /** The attributes of a queue as options of `queue create` and `queue set`, and as text. */
 import type {
   DeadLetterPolicy,
+  Fairness,
   NewQueueAttributes,
   QueueAttributes,
   QueueDescription,
@@ -19,6 +20,8 @@ export interface AttributeOptions {
   readonly receiveWait?: number;
   readonly deadLetterQueue?: string;
   readonly maximumReceives?: number;
+  readonly noisyInFlight?: number;
+  readonly noisyPercent?: number;
 }
 
 /** Adds the options of the attributes. */
@@ -34,6 +37,16 @@ export function addAttributeOptions(command: Command): Command {
       "--maximum-receives <count>",
       "how often is too often: 1 to 1000",
       countParser(1, 1_000),
+    )
+    .option(
+      "--noisy-in-flight <count>",
+      "with how many in flight a message group is noisy: 1 to 1000000",
+      countParser(1, 1_000_000),
+    )
+    .option(
+      "--noisy-percent <percent>",
+      "with more than which part of all in flight: 1 to 100; 100: no group ever",
+      countParser(1, 100),
     );
 }
 
@@ -50,10 +63,21 @@ function deadLetterOf(options: AttributeOptions): DeadLetterPolicy | undefined {
   return { queue, maximumReceives };
 }
 
+/** When groups are noisy, as the options say; undefined when they do not. */
+function fairnessOf(options: AttributeOptions): Fairness | undefined {
+  const { noisyInFlight: inFlightMin, noisyPercent: inFlightPercent } = options;
+  if (inFlightMin === undefined && inFlightPercent === undefined) return undefined;
+  if (inFlightMin === undefined || inFlightPercent === undefined) {
+    throw new UsageError("--noisy-in-flight and --noisy-percent need each other: give both");
+  }
+  return { inFlightMin, inFlightPercent };
+}
+
 /** The attributes that the options name. */
 export function attributesOf(options: AttributeOptions): NewQueueAttributes {
   const { visibilityTimeout, delay, retention, maximumMessageSize, receiveWait } = options;
   const deadLetter = deadLetterOf(options);
+  const fairness = fairnessOf(options);
   return {
     ...(visibilityTimeout === undefined ? {} : { visibilityTimeoutMs: visibilityTimeout }),
     ...(delay === undefined ? {} : { delayMs: delay }),
@@ -61,6 +85,7 @@ export function attributesOf(options: AttributeOptions): NewQueueAttributes {
     ...(maximumMessageSize === undefined ? {} : { maximumMessageBytes: maximumMessageSize }),
     ...(receiveWait === undefined ? {} : { receiveWaitMs: receiveWait }),
     ...(deadLetter === undefined ? {} : { deadLetter }),
+    ...(fairness === undefined ? {} : { fairness }),
   };
 }
 
@@ -79,6 +104,7 @@ export function attributePairs(
     ["receive wait", formatDuration(attributes.receiveWaitMs)],
     ["dead-letter queue", target],
     ...fifoPairs(attributes),
+    ...fairnessPairs(attributes),
   ];
 }
 
@@ -90,9 +116,17 @@ function fifoPairs({ fifo }: QueueAttributes): readonly (readonly [string, strin
   ];
 }
 
+function fairnessPairs({ fairness }: QueueAttributes): readonly (readonly [string, string])[] {
+  if (fairness === undefined) return [];
+  const { inFlightMin, inFlightPercent } = fairness;
+  const rule = `${inFlightMin} in flight, and more than ${inFlightPercent} %`;
+  return [["a group is noisy with", inFlightPercent === 100 ? "nothing" : rule]];
+}
+
 /** A description as JSON has it. */
 export function descriptionToJson(description: QueueDescription): Record<string, unknown> {
-  const { deadLetter, fifo, ...attributes } = description.attributes;
-  const kind = fifo === undefined ? {} : { fifo };
+  const { deadLetter, fifo, fairness, ...attributes } = description.attributes;
+  const fair = fairness === undefined ? {} : { fairness };
+  const kind = fifo === undefined ? fair : { fifo };
   return { ...description, attributes: { ...attributes, deadLetter: deadLetter ?? null, ...kind } };
 }

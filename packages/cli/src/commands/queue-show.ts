@@ -39,9 +39,18 @@ function renderDescription(description: QueueDescription): string {
     ["available", formatCount(description.available)],
     ["in flight", formatCount(description.inFlight)],
     ["delayed", formatCount(description.delayed)],
+    ...noisyPairs(description),
     ...attributePairs(description.attributes),
     ["tags", tags.length === 0 ? "none" : tags.join(", ")],
     ["created", formatTime(description.createdAtMs)],
     ["changed", formatTime(description.modifiedAtMs)],
   ]);
+}
+
+function noisyPairs(description: QueueDescription): readonly (readonly [string, string])[] {
+  if (description.noisyGroups === 0) return [];
+  return [
+    ["noisy groups", formatCount(description.noisyGroups)],
+    ["available of others", formatCount(description.availableQuiet)],
+  ];
 }

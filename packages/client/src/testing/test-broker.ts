@@ -72,6 +72,7 @@ export class TestBroker {
       ...QUEUE_ATTRIBUTE_DEFAULTS,
       deadLetter: undefined,
       fifo: undefined,
+      fairness: undefined,
       ...attributes,
     };
     const known = this.#queues.get(name);

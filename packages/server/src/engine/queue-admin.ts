@@ -195,6 +195,12 @@ export class QueueAdmin {
     if (fifo?.contentBasedDeduplication !== asFifo?.contentBasedDeduplication) {
       throw differs("fifo");
     }
+    const { fairness } = asked.changes;
+    const isFair =
+      fairness === undefined ||
+      (fairness.inFlightMin === view.attributes.fairness?.inFlightMin &&
+        fairness.inFlightPercent === view.attributes.fairness.inFlightPercent);
+    if (!isFair) throw differs("fairness");
     for (const key of NUMBERS) {
       const value = asked.changes[key];
       if (value !== undefined && value !== view.attributes[key]) throw differs(key);
@@ -217,6 +223,7 @@ export class QueueAdmin {
       if (value !== undefined) result[key] = value;
     }
     if (changes.fifo !== undefined) result.fifo = changes.fifo;
+    if (changes.fairness !== undefined) result.fairness = changes.fairness;
     if (!("deadLetter" in changes)) return result;
     const target = changes.deadLetter;
     if (target === undefined) return { ...result, deadLetter: undefined };
@@ -251,6 +258,8 @@ export class QueueAdmin {
       available: view.available,
       inFlight: view.inFlight,
       delayed: view.delayed,
+      noisyGroups: view.noisyGroups,
+      availableQuiet: view.availableQuiet,
       createdAtMs: view.createdAtMs,
       modifiedAtMs: view.modifiedAtMs,
     };

@@ -39,6 +39,7 @@ const DEFAULT_ATTRIBUTES: QueueAttributes = {
   receiveWaitMs: 0,
   deadLetter: undefined,
   fifo: undefined,
+  fairness: undefined,
 };
 
 interface Waiter {

@@ -78,7 +78,12 @@ export class MemoryQueue {
       else delayed += 1;
     }
     const { name, attributes, extra, tags, createdAtMs, modifiedAtMs } = this;
-    const counts = { available, inFlight, delayed };
+    const noisy = this.#noisyGroups();
+    const quiet = this.#messages.filter(({ hiddenBy, content }) => {
+      return hiddenBy === "nothing" && !noisy.has(content.groupId ?? "");
+    });
+    const groups = { noisyGroups: noisy.size, availableQuiet: quiet.length };
+    const counts = { available, inFlight, delayed, ...groups };
     return { name, attributes, extra, tags, ...counts, createdAtMs, modifiedAtMs };
   }
 
@@ -295,7 +300,7 @@ export class MemoryQueue {
       );
   }
 
-  /** Groups with at least 30 messages in flight and more than 10 % of all. */
+  /** Groups with at least 30 messages in flight and more than 10 % of all, unless the queue says otherwise. */
   #noisyGroups(): ReadonlySet<string> {
     const leased = this.#messages.filter(({ hiddenBy }) => hiddenBy === "lease");
     const held = new Map<string, number>();
@@ -303,7 +308,11 @@ export class MemoryQueue {
       const { groupId } = content;
       if (groupId !== undefined) held.set(groupId, (held.get(groupId) ?? 0) + 1);
     }
-    const noisy = [...held].filter(([, count]) => count >= 30 && count > leased.length / 10);
+    const { fairness, fifo } = this.attributes;
+    const least = fairness?.inFlightMin ?? 30;
+    const share = (leased.length * (fairness?.inFlightPercent ?? 10)) / 100;
+    const noisy = [...held].filter(([, count]) => count >= least && count > share);
+    if (fifo !== undefined) return new Set();
     return new Set(noisy.map(([group]) => group));
   }
 

@@ -380,6 +380,18 @@ const ATTRIBUTE_RANGES = [
   ["receive_wait_ms", "receiveWaitMs", LIMITS.receiveWaitMs],
 ] as const;
 
+function checkFairness({ fairness, fifo }: QueueAttributeChanges): void {
+  if (fairness === undefined) return;
+  const { inFlightMin, inFlightPercent } = fairness;
+  const problem =
+    describeOutOfRange("fairness.in_flight_min", inFlightMin, LIMITS.fairInFlightMin) ??
+    describeOutOfRange("fairness.in_flight_percent", inFlightPercent, LIMITS.fairPercent) ??
+    (fifo === undefined ? undefined : "fairness is for standard queues: leave fifo or it out");
+  if (problem !== undefined) {
+    throw new KQueueyError("INVALID_ATTRIBUTE", problem, { details: { attribute: "fairness" } });
+  }
+}
+
 function checkAttributes(attributes: QueueAttributeChanges): void {
   for (const [name, key, range] of ATTRIBUTE_RANGES) {
     const value = attributes[key];
@@ -388,6 +400,7 @@ function checkAttributes(attributes: QueueAttributeChanges): void {
       throw new KQueueyError("INVALID_ATTRIBUTE", problem, { details: { attribute: name } });
     }
   }
+  checkFairness(attributes);
   const { deadLetter } = attributes;
   if (deadLetter === undefined) return;
   const parsed = parseQueueName(deadLetter.queue);

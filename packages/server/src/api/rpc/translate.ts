@@ -11,6 +11,7 @@ import type {
   CreateQueueRequest,
   DescribeQueueResponseSchema,
   ExtendRequest,
+  Fairness as FairnessMessage,
   FifoAttributes as FifoMessage,
   HotAttribute,
   HotNewMessage,
@@ -193,7 +194,7 @@ function toAttribute(attribute: HotAttribute): MessageInitShape<typeof MessageAt
 function fromAttributes(attributes: AttributesMessage | undefined): QueueAttributeChanges {
   if (attributes === undefined) return {};
   const { visibilityTimeoutMs, delayMs, retentionMs, maximumMessageBytes } = attributes;
-  const { receiveWaitMs, deadLetter, fifo } = attributes;
+  const { receiveWaitMs, deadLetter, fifo, fairness } = attributes;
   return {
     ...(visibilityTimeoutMs === undefined ? {} : { visibilityTimeoutMs }),
     ...(delayMs === undefined ? {} : { delayMs }),
@@ -206,7 +207,13 @@ function fromAttributes(attributes: AttributesMessage | undefined): QueueAttribu
           deadLetter: { queue: deadLetter.queue, maximumReceives: deadLetter.maximumReceives },
         }),
     ...(fifo === undefined ? {} : { fifo: fromFifo(fifo) }),
+    ...(fairness === undefined ? {} : { fairness: fromFairness(fairness) }),
   };
+}
+
+function fromFairness(fairness: FairnessMessage): NonNullable<QueueAttributes["fairness"]> {
+  const { inFlightMin, inFlightPercent } = fairness;
+  return { inFlightMin, inFlightPercent };
 }
 
 function fromFifo(fifo: FifoMessage): NonNullable<QueueAttributes["fifo"]> {
@@ -255,11 +262,12 @@ export function fromSetQueueAttributesRequest(request: SetQueueAttributesRequest
 }
 
 function toAttributes(attributes: QueueAttributes): MessageInitShape<typeof QueueAttributesSchema> {
-  const { deadLetter, fifo, ...others } = attributes;
+  const { deadLetter, fifo, fairness, ...others } = attributes;
   return {
     ...others,
     ...(deadLetter === undefined ? {} : { deadLetter }),
     ...(fifo === undefined ? {} : { fifo }),
+    ...(fairness === undefined ? {} : { fairness }),
   };
 }
 
@@ -267,7 +275,7 @@ function toAttributes(attributes: QueueAttributes): MessageInitShape<typeof Queu
 export function toDescribeQueueResponse(
   description: QueueDescription,
 ): MessageInitShape<typeof DescribeQueueResponseSchema> {
-  const { name, tags, available, inFlight, delayed } = description;
+  const { name, tags, available, inFlight, delayed, noisyGroups, availableQuiet } = description;
   return {
     queue: name,
     attributes: toAttributes(description.attributes),
@@ -275,6 +283,8 @@ export function toDescribeQueueResponse(
     available,
     inFlight,
     delayed,
+    noisyGroups,
+    availableQuiet,
     createdAtMs: BigInt(description.createdAtMs),
     modifiedAtMs: BigInt(description.modifiedAtMs),
   };

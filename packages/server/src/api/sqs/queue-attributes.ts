@@ -21,7 +21,7 @@ import {
 } from "./redrive-policy.ts";
 
 interface NumberAttribute {
-  readonly key: Exclude<keyof QueueAttributes, "deadLetter" | "fifo">;
+  readonly key: Exclude<keyof QueueAttributes, "deadLetter" | "fifo" | "fairness">;
   readonly range: (limits: SqsLimits) => SqsRange;
   /** The broker's units in one of SQS's: ms in a second, 1 for bytes. */
   readonly scale: number;

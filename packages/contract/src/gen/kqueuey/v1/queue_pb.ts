@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file kqueuey/v1/queue.proto.
  */
 export const file_kqueuey_v1_queue: GenFile = /*@__PURE__*/
-  fileDesc("ChZrcXVldWV5L3YxL3F1ZXVlLnByb3RvEgprcXVldWV5LnYxIjUKCkRlYWRMZXR0ZXISDQoFcXVldWUYASABKAkSGAoQbWF4aW11bV9yZWNlaXZlcxgCIAEoDSKJAwoPUXVldWVBdHRyaWJ1dGVzEiIKFXZpc2liaWxpdHlfdGltZW91dF9tcxgBIAEoDUgAiAEBEhUKCGRlbGF5X21zGAIgASgNSAGIAQESGQoMcmV0ZW50aW9uX21zGAMgASgNSAKIAQESIgoVbWF4aW11bV9tZXNzYWdlX2J5dGVzGAQgASgNSAOIAQESHAoPcmVjZWl2ZV93YWl0X21zGAUgASgNSASIAQESMAoLZGVhZF9sZXR0ZXIYBiABKAsyFi5rcXVldWV5LnYxLkRlYWRMZXR0ZXJIBYgBARItCgRmaWZvGAcgASgLMhoua3F1ZXVleS52MS5GaWZvQXR0cmlidXRlc0gGiAEBQhgKFl92aXNpYmlsaXR5X3RpbWVvdXRfbXNCCwoJX2RlbGF5X21zQg8KDV9yZXRlbnRpb25fbXNCGAoWX21heGltdW1fbWVzc2FnZV9ieXRlc0ISChBfcmVjZWl2ZV93YWl0X21zQg4KDF9kZWFkX2xldHRlckIHCgVfZmlmbyJSCg5GaWZvQXR0cmlidXRlcxIbChNkZWR1cGxpY2F0aW9uX3Njb3BlGAEgASgJEiMKG2NvbnRlbnRfYmFzZWRfZGVkdXBsaWNhdGlvbhgCIAEoCCLNAQoSQ3JlYXRlUXVldWVSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEi8KCmF0dHJpYnV0ZXMYAiABKAsyGy5rcXVldWV5LnYxLlF1ZXVlQXR0cmlidXRlcxI2CgR0YWdzGAMgAygLMigua3F1ZXVleS52MS5DcmVhdGVRdWV1ZVJlcXVlc3QuVGFnc0VudHJ5EhIKCnJlcXVlc3RfaWQYDyABKAkaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiJgoTQ3JlYXRlUXVldWVSZXNwb25zZRIPCgdjcmVhdGVkGAEgASgIIiUKFERlc2NyaWJlUXVldWVSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJIqUCChVEZXNjcmliZVF1ZXVlUmVzcG9uc2USDQoFcXVldWUYASABKAkSLwoKYXR0cmlidXRlcxgCIAEoCzIbLmtxdWV1ZXkudjEuUXVldWVBdHRyaWJ1dGVzEjkKBHRhZ3MYAyADKAsyKy5rcXVldWV5LnYxLkRlc2NyaWJlUXVldWVSZXNwb25zZS5UYWdzRW50cnkSEQoJYXZhaWxhYmxlGAQgASgNEhEKCWluX2ZsaWdodBgFIAEoDRIPCgdkZWxheWVkGAYgASgNEhUKDWNyZWF0ZWRfYXRfbXMYByABKAQSFgoObW9kaWZpZWRfYXRfbXMYCCABKAQaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiQQoRTGlzdFF1ZXVlc1JlcXVlc3QSDgoGcHJlZml4GAEgASgJEg0KBWFmdGVyGAIgASgJEg0KBWxpbWl0GAMgASgNIkwKEkxpc3RRdWV1ZXNSZXNwb25zZRIOCgZxdWV1ZXMYASADKAkSFwoKbmV4dF9hZnRlchgCIAEoCUgAiAEBQg0KC19uZXh0X2FmdGVyIosBChlTZXRRdWV1ZUF0dHJpYnV0ZXNSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEi8KCmF0dHJpYnV0ZXMYAiABKAsyGy5rcXVldWV5LnYxLlF1ZXVlQXR0cmlidXRlcxIaChJyZW1vdmVfZGVhZF9sZXR0ZXIYAyABKAgSEgoKcmVxdWVzdF9pZBgPIAEoCSIcChpTZXRRdWV1ZUF0dHJpYnV0ZXNSZXNwb25zZSI3ChJEZWxldGVRdWV1ZVJlcXVlc3QSDQoFcXVldWUYASABKAkSEgoKcmVxdWVzdF9pZBgPIAEoCSIVChNEZWxldGVRdWV1ZVJlc3BvbnNlIjYKEVB1cmdlUXVldWVSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEhIKCnJlcXVlc3RfaWQYDyABKAkiFAoSUHVyZ2VRdWV1ZVJlc3BvbnNlIp0BChRTdGFydE1vdmVUYXNrUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIYCgtkZXN0aW5hdGlvbhgCIAEoCUgAiAEBEiAKE21lc3NhZ2VzX3Blcl9zZWNvbmQYAyABKA1IAYgBARISCgpyZXF1ZXN0X2lkGA8gASgJQg4KDF9kZXN0aW5hdGlvbkIWChRfbWVzc2FnZXNfcGVyX3NlY29uZCIoChVTdGFydE1vdmVUYXNrUmVzcG9uc2USDwoHdGFza19pZBgBIAEoCSIlChRMaXN0TW92ZVRhc2tzUmVxdWVzdBINCgVxdWV1ZRgBIAEoCSI8ChVMaXN0TW92ZVRhc2tzUmVzcG9uc2USIwoFdGFza3MYASADKAsyFC5rcXVldWV5LnYxLk1vdmVUYXNrItcBCghNb3ZlVGFzaxIPCgd0YXNrX2lkGAEgASgJEg4KBnN0YXR1cxgCIAEoCRIPCgdmYWlsdXJlGAMgASgJEhgKC2Rlc3RpbmF0aW9uGAQgASgJSACIAQESIAoTbWVzc2FnZXNfcGVyX3NlY29uZBgFIAEoDUgBiAEBEg0KBW1vdmVkGAYgASgEEg8KB3RvX21vdmUYByABKAQSFQoNc3RhcnRlZF9hdF9tcxgIIAEoBEIOCgxfZGVzdGluYXRpb25CFgoUX21lc3NhZ2VzX3Blcl9zZWNvbmQiSwoVQ2FuY2VsTW92ZVRhc2tSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEg8KB3Rhc2tfaWQYAiABKAkSEgoKcmVxdWVzdF9pZBgPIAEoCSInChZDYW5jZWxNb3ZlVGFza1Jlc3BvbnNlEg0KBW1vdmVkGAEgASgEIlcKEE1lc3NhZ2VBdHRyaWJ1dGUSDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEg4KBHRleHQYAyABKAlIABIOCgRkYXRhGAQgASgMSABCBwoFdmFsdWUijgIKCk5ld01lc3NhZ2USDgoEdGV4dBgBIAEoCUgAEg4KBGRhdGEYAiABKAxIABIVCghkZWxheV9tcxgDIAEoDUgBiAEBEjAKCmF0dHJpYnV0ZXMYBCADKAsyHC5rcXVldWV5LnYxLk1lc3NhZ2VBdHRyaWJ1dGUSGQoMdHJhY2VfaGVhZGVyGAUgASgJSAKIAQESFQoIZ3JvdXBfaWQYBiABKAlIA4gBARIdChBkZWR1cGxpY2F0aW9uX2lkGAcgASgJSASIAQFCBgoEYm9keUILCglfZGVsYXlfbXNCDwoNX3RyYWNlX2hlYWRlckILCglfZ3JvdXBfaWRCEwoRX2RlZHVwbGljYXRpb25faWQimAEKC1NlbmRSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEigKCG1lc3NhZ2VzGAIgAygLMhYua3F1ZXVleS52MS5OZXdNZXNzYWdlEhYKDm9taXRfc3VjY2Vzc2VzGAMgASgIEg4KBmJvZGllcxgEIAEoDBIUCgxib2R5X2xlbmd0aHMYBSADKA0SEgoKcmVxdWVzdF9pZBgPIAEoCSKRAQoMU2VuZFJlc3BvbnNlEicKB3Jlc3VsdHMYASADKAsyFi5rcXVldWV5LnYxLlNlbmRSZXN1bHQSGwoOZmlyc3Rfc2VxdWVuY2UYAiABKARIAIgBARIYCgttZXNzYWdlX2lkcxgDIAEoDEgBiAEBQhEKD19maXJzdF9zZXF1ZW5jZUIOCgxfbWVzc2FnZV9pZHMingEKClNlbmRSZXN1bHQSDQoFaW5kZXgYASABKA0SFwoKbWVzc2FnZV9pZBgCIAEoCUgAiAEBEhUKCHNlcXVlbmNlGAMgASgESAGIAQESKwoFZXJyb3IYBCABKAsyFy5rcXVldWV5LnYxLkVycm9yRGV0YWlsSAKIAQFCDQoLX21lc3NhZ2VfaWRCCwoJX3NlcXVlbmNlQggKBl9lcnJvciKfAgoOUmVjZWl2ZVJlcXVlc3QSDQoFcXVldWUYASABKAkSFAoMbWF4X21lc3NhZ2VzGAIgASgNEiIKFXZpc2liaWxpdHlfdGltZW91dF9tcxgDIAEoDUgAiAEBEhQKB3dhaXRfbXMYBCABKA1IAYgBARIWCgltYXhfYnl0ZXMYBSABKA1IAogBARIWCg5ib2RpZXNfYXNfZGF0YRgGIAEoCBIOCgZwYWNrZWQYByABKAgSFwoKYXR0ZW1wdF9pZBgIIAEoCUgDiAEBEhIKCnJlcXVlc3RfaWQYDyABKAlCGAoWX3Zpc2liaWxpdHlfdGltZW91dF9tc0IKCghfd2FpdF9tc0IMCgpfbWF4X2J5dGVzQg0KC19hdHRlbXB0X2lkInwKD1JlY2VpdmVSZXNwb25zZRItCghtZXNzYWdlcxgBIAMoCzIbLmtxdWV1ZXkudjEuUmVjZWl2ZWRNZXNzYWdlEi8KBnBhY2tlZBgCIAEoCzIaLmtxdWV1ZXkudjEuUGFja2VkTWVzc2FnZXNIAIgBAUIJCgdfcGFja2VkItMCCg5QYWNrZWRNZXNzYWdlcxIOCgZib2RpZXMYASABKAwSFAoMYm9keV9sZW5ndGhzGAIgAygNEhMKC21lc3NhZ2VfaWRzGAMgASgMEhQKDHJlY2VpcHRfaGVhZBgEIAEoDBIVCg1yZWNlaXB0X3BhcnRzGAUgASgMEhQKDHJlY2VpcHRfdGFpbBgGIAEoDBIVCg1mZW5jaW5nX3Rva2VuGAcgASgEEg4KBnNlbmRlchgIIAEoCRISCgpzZW50X2F0X21zGAkgASgEEhUKDXNlbnRfYWZ0ZXJfbXMYCiADKA0SHAoUZmlyc3RfcmVjZWl2ZWRfYXRfbXMYCyABKAQSHwoXZmlyc3RfcmVjZWl2ZWRfYWZ0ZXJfbXMYDCADKA0SFgoOcmVjZWl2ZV9jb3VudHMYDSADKA0SGgoSbGVhc2VfcmVtYWluaW5nX21zGA4gASgNIpEECg9SZWNlaXZlZE1lc3NhZ2USEgoKbWVzc2FnZV9pZBgBIAEoCRIWCg5yZWNlaXB0X2hhbmRsZRgCIAEoCRIOCgR0ZXh0GAMgASgJSAASDgoEZGF0YRgEIAEoDEgAEjAKCmF0dHJpYnV0ZXMYBSADKAsyHC5rcXVldWV5LnYxLk1lc3NhZ2VBdHRyaWJ1dGUSGQoMdHJhY2VfaGVhZGVyGAYgASgJSAGIAQESDgoGc2VuZGVyGAcgASgJEhIKCnNlbnRfYXRfbXMYCCABKAQSHAoUZmlyc3RfcmVjZWl2ZWRfYXRfbXMYCSABKAQSFQoNcmVjZWl2ZV9jb3VudBgKIAEoDRIVCg1mZW5jaW5nX3Rva2VuGAsgASgEEhoKEmxlYXNlX3JlbWFpbmluZ19tcxgMIAEoDRIfChJkZWFkX2xldHRlcl9zb3VyY2UYDSABKAlIAogBARIVCghncm91cF9pZBgOIAEoCUgDiAEBEhwKD3NlcXVlbmNlX251bWJlchgPIAEoCUgEiAEBEh0KEGRlZHVwbGljYXRpb25faWQYECABKAlIBYgBAUIGCgRib2R5Qg8KDV90cmFjZV9oZWFkZXJCFQoTX2RlYWRfbGV0dGVyX3NvdXJjZUILCglfZ3JvdXBfaWRCEgoQX3NlcXVlbmNlX251bWJlckITChFfZGVkdXBsaWNhdGlvbl9pZCKMAQoQVG9tYnN0b25lUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIXCg9yZWNlaXB0X2hhbmRsZXMYAiADKAkSFgoOb21pdF9zdWNjZXNzZXMYAyABKAgSJAoEcnVucxgEIAMoCzIWLmtxdWV1ZXkudjEuUmVjZWlwdFJ1bhISCgpyZXF1ZXN0X2lkGA8gASgJIjcKClJlY2VpcHRSdW4SDAoEaGVhZBgBIAEoDBINCgVwYXJ0cxgCIAEoDBIMCgR0YWlsGAMgASgMIj8KEVRvbWJzdG9uZVJlc3BvbnNlEioKB3Jlc3VsdHMYASADKAsyGS5rcXVldWV5LnYxLlJlY2VpcHRSZXN1bHQiZgoNUmVjZWlwdFJlc3VsdBINCgVpbmRleBgBIAEoDRIPCgdvdXRjb21lGAIgASgJEisKBWVycm9yGAMgASgLMhcua3F1ZXVleS52MS5FcnJvckRldGFpbEgAiAEBQggKBl9lcnJvciJjCgtFeHRlbmRFbnRyeRIWCg5yZWNlaXB0X2hhbmRsZRgBIAEoCRIiChV2aXNpYmlsaXR5X3RpbWVvdXRfbXMYAiABKA1IAIgBAUIYChZfdmlzaWJpbGl0eV90aW1lb3V0X21zInQKDUV4dGVuZFJlcXVlc3QSDQoFcXVldWUYASABKAkSKAoHZW50cmllcxgCIAMoCzIXLmtxdWV1ZXkudjEuRXh0ZW5kRW50cnkSFgoOb21pdF9zdWNjZXNzZXMYAyABKAgSEgoKcmVxdWVzdF9pZBgPIAEoCSI8Cg5FeHRlbmRSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkua3F1ZXVleS52MS5SZWNlaXB0UmVzdWx0IjgKDFJlbGVhc2VFbnRyeRIWCg5yZWNlaXB0X2hhbmRsZRgBIAEoCRIQCghkZWxheV9tcxgCIAEoDSJ2Cg5SZWxlYXNlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIpCgdlbnRyaWVzGAIgAygLMhgua3F1ZXVleS52MS5SZWxlYXNlRW50cnkSFgoOb21pdF9zdWNjZXNzZXMYAyABKAgSEgoKcmVxdWVzdF9pZBgPIAEoCSI9Cg9SZWxlYXNlUmVzcG9uc2USKgoHcmVzdWx0cxgBIAMoCzIZLmtxdWV1ZXkudjEuUmVjZWlwdFJlc3VsdDLWCAoMUXVldWVTZXJ2aWNlEk4KC0NyZWF0ZVF1ZXVlEh4ua3F1ZXVleS52MS5DcmVhdGVRdWV1ZVJlcXVlc3QaHy5rcXVldWV5LnYxLkNyZWF0ZVF1ZXVlUmVzcG9uc2USVAoNRGVzY3JpYmVRdWV1ZRIgLmtxdWV1ZXkudjEuRGVzY3JpYmVRdWV1ZVJlcXVlc3QaIS5rcXVldWV5LnYxLkRlc2NyaWJlUXVldWVSZXNwb25zZRJLCgpMaXN0UXVldWVzEh0ua3F1ZXVleS52MS5MaXN0UXVldWVzUmVxdWVzdBoeLmtxdWV1ZXkudjEuTGlzdFF1ZXVlc1Jlc3BvbnNlEmMKElNldFF1ZXVlQXR0cmlidXRlcxIlLmtxdWV1ZXkudjEuU2V0UXVldWVBdHRyaWJ1dGVzUmVxdWVzdBomLmtxdWV1ZXkudjEuU2V0UXVldWVBdHRyaWJ1dGVzUmVzcG9uc2USTgoLRGVsZXRlUXVldWUSHi5rcXVldWV5LnYxLkRlbGV0ZVF1ZXVlUmVxdWVzdBofLmtxdWV1ZXkudjEuRGVsZXRlUXVldWVSZXNwb25zZRJLCgpQdXJnZVF1ZXVlEh0ua3F1ZXVleS52MS5QdXJnZVF1ZXVlUmVxdWVzdBoeLmtxdWV1ZXkudjEuUHVyZ2VRdWV1ZVJlc3BvbnNlElQKDVN0YXJ0TW92ZVRhc2sSIC5rcXVldWV5LnYxLlN0YXJ0TW92ZVRhc2tSZXF1ZXN0GiEua3F1ZXVleS52MS5TdGFydE1vdmVUYXNrUmVzcG9uc2USVAoNTGlzdE1vdmVUYXNrcxIgLmtxdWV1ZXkudjEuTGlzdE1vdmVUYXNrc1JlcXVlc3QaIS5rcXVldWV5LnYxLkxpc3RNb3ZlVGFza3NSZXNwb25zZRJXCg5DYW5jZWxNb3ZlVGFzaxIhLmtxdWV1ZXkudjEuQ2FuY2VsTW92ZVRhc2tSZXF1ZXN0GiIua3F1ZXVleS52MS5DYW5jZWxNb3ZlVGFza1Jlc3BvbnNlEjkKBFNlbmQSFy5rcXVldWV5LnYxLlNlbmRSZXF1ZXN0Ghgua3F1ZXVleS52MS5TZW5kUmVzcG9uc2USQgoHUmVjZWl2ZRIaLmtxdWV1ZXkudjEuUmVjZWl2ZVJlcXVlc3QaGy5rcXVldWV5LnYxLlJlY2VpdmVSZXNwb25zZRJICglUb21ic3RvbmUSHC5rcXVldWV5LnYxLlRvbWJzdG9uZVJlcXVlc3QaHS5rcXVldWV5LnYxLlRvbWJzdG9uZVJlc3BvbnNlEj8KBkV4dGVuZBIZLmtxdWV1ZXkudjEuRXh0ZW5kUmVxdWVzdBoaLmtxdWV1ZXkudjEuRXh0ZW5kUmVzcG9uc2USQgoHUmVsZWFzZRIaLmtxdWV1ZXkudjEuUmVsZWFzZVJlcXVlc3QaGy5rcXVldWV5LnYxLlJlbGVhc2VSZXNwb25zZWIGcHJvdG8z", [file_kqueuey_v1_error]);
+  fileDesc("ChZrcXVldWV5L3YxL3F1ZXVlLnByb3RvEgprcXVldWV5LnYxIjUKCkRlYWRMZXR0ZXISDQoFcXVldWUYASABKAkSGAoQbWF4aW11bV9yZWNlaXZlcxgCIAEoDSLDAwoPUXVldWVBdHRyaWJ1dGVzEiIKFXZpc2liaWxpdHlfdGltZW91dF9tcxgBIAEoDUgAiAEBEhUKCGRlbGF5X21zGAIgASgNSAGIAQESGQoMcmV0ZW50aW9uX21zGAMgASgNSAKIAQESIgoVbWF4aW11bV9tZXNzYWdlX2J5dGVzGAQgASgNSAOIAQESHAoPcmVjZWl2ZV93YWl0X21zGAUgASgNSASIAQESMAoLZGVhZF9sZXR0ZXIYBiABKAsyFi5rcXVldWV5LnYxLkRlYWRMZXR0ZXJIBYgBARItCgRmaWZvGAcgASgLMhoua3F1ZXVleS52MS5GaWZvQXR0cmlidXRlc0gGiAEBEisKCGZhaXJuZXNzGAggASgLMhQua3F1ZXVleS52MS5GYWlybmVzc0gHiAEBQhgKFl92aXNpYmlsaXR5X3RpbWVvdXRfbXNCCwoJX2RlbGF5X21zQg8KDV9yZXRlbnRpb25fbXNCGAoWX21heGltdW1fbWVzc2FnZV9ieXRlc0ISChBfcmVjZWl2ZV93YWl0X21zQg4KDF9kZWFkX2xldHRlckIHCgVfZmlmb0ILCglfZmFpcm5lc3MiPAoIRmFpcm5lc3MSFQoNaW5fZmxpZ2h0X21pbhgBIAEoDRIZChFpbl9mbGlnaHRfcGVyY2VudBgCIAEoDSJSCg5GaWZvQXR0cmlidXRlcxIbChNkZWR1cGxpY2F0aW9uX3Njb3BlGAEgASgJEiMKG2NvbnRlbnRfYmFzZWRfZGVkdXBsaWNhdGlvbhgCIAEoCCLNAQoSQ3JlYXRlUXVldWVSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEi8KCmF0dHJpYnV0ZXMYAiABKAsyGy5rcXVldWV5LnYxLlF1ZXVlQXR0cmlidXRlcxI2CgR0YWdzGAMgAygLMigua3F1ZXVleS52MS5DcmVhdGVRdWV1ZVJlcXVlc3QuVGFnc0VudHJ5EhIKCnJlcXVlc3RfaWQYDyABKAkaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiJgoTQ3JlYXRlUXVldWVSZXNwb25zZRIPCgdjcmVhdGVkGAEgASgIIiUKFERlc2NyaWJlUXVldWVSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJItQCChVEZXNjcmliZVF1ZXVlUmVzcG9uc2USDQoFcXVldWUYASABKAkSLwoKYXR0cmlidXRlcxgCIAEoCzIbLmtxdWV1ZXkudjEuUXVldWVBdHRyaWJ1dGVzEjkKBHRhZ3MYAyADKAsyKy5rcXVldWV5LnYxLkRlc2NyaWJlUXVldWVSZXNwb25zZS5UYWdzRW50cnkSEQoJYXZhaWxhYmxlGAQgASgNEhEKCWluX2ZsaWdodBgFIAEoDRIPCgdkZWxheWVkGAYgASgNEhUKDWNyZWF0ZWRfYXRfbXMYByABKAQSFgoObW9kaWZpZWRfYXRfbXMYCCABKAQSFAoMbm9pc3lfZ3JvdXBzGAkgASgNEhcKD2F2YWlsYWJsZV9xdWlldBgKIAEoDRorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJBChFMaXN0UXVldWVzUmVxdWVzdBIOCgZwcmVmaXgYASABKAkSDQoFYWZ0ZXIYAiABKAkSDQoFbGltaXQYAyABKA0iTAoSTGlzdFF1ZXVlc1Jlc3BvbnNlEg4KBnF1ZXVlcxgBIAMoCRIXCgpuZXh0X2FmdGVyGAIgASgJSACIAQFCDQoLX25leHRfYWZ0ZXIiiwEKGVNldFF1ZXVlQXR0cmlidXRlc1JlcXVlc3QSDQoFcXVldWUYASABKAkSLwoKYXR0cmlidXRlcxgCIAEoCzIbLmtxdWV1ZXkudjEuUXVldWVBdHRyaWJ1dGVzEhoKEnJlbW92ZV9kZWFkX2xldHRlchgDIAEoCBISCgpyZXF1ZXN0X2lkGA8gASgJIhwKGlNldFF1ZXVlQXR0cmlidXRlc1Jlc3BvbnNlIjcKEkRlbGV0ZVF1ZXVlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRISCgpyZXF1ZXN0X2lkGA8gASgJIhUKE0RlbGV0ZVF1ZXVlUmVzcG9uc2UiNgoRUHVyZ2VRdWV1ZVJlcXVlc3QSDQoFcXVldWUYASABKAkSEgoKcmVxdWVzdF9pZBgPIAEoCSIUChJQdXJnZVF1ZXVlUmVzcG9uc2UinQEKFFN0YXJ0TW92ZVRhc2tSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEhgKC2Rlc3RpbmF0aW9uGAIgASgJSACIAQESIAoTbWVzc2FnZXNfcGVyX3NlY29uZBgDIAEoDUgBiAEBEhIKCnJlcXVlc3RfaWQYDyABKAlCDgoMX2Rlc3RpbmF0aW9uQhYKFF9tZXNzYWdlc19wZXJfc2Vjb25kIigKFVN0YXJ0TW92ZVRhc2tSZXNwb25zZRIPCgd0YXNrX2lkGAEgASgJIiUKFExpc3RNb3ZlVGFza3NSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJIjwKFUxpc3RNb3ZlVGFza3NSZXNwb25zZRIjCgV0YXNrcxgBIAMoCzIULmtxdWV1ZXkudjEuTW92ZVRhc2si1wEKCE1vdmVUYXNrEg8KB3Rhc2tfaWQYASABKAkSDgoGc3RhdHVzGAIgASgJEg8KB2ZhaWx1cmUYAyABKAkSGAoLZGVzdGluYXRpb24YBCABKAlIAIgBARIgChNtZXNzYWdlc19wZXJfc2Vjb25kGAUgASgNSAGIAQESDQoFbW92ZWQYBiABKAQSDwoHdG9fbW92ZRgHIAEoBBIVCg1zdGFydGVkX2F0X21zGAggASgEQg4KDF9kZXN0aW5hdGlvbkIWChRfbWVzc2FnZXNfcGVyX3NlY29uZCJLChVDYW5jZWxNb3ZlVGFza1JlcXVlc3QSDQoFcXVldWUYASABKAkSDwoHdGFza19pZBgCIAEoCRISCgpyZXF1ZXN0X2lkGA8gASgJIicKFkNhbmNlbE1vdmVUYXNrUmVzcG9uc2USDQoFbW92ZWQYASABKAQiVwoQTWVzc2FnZUF0dHJpYnV0ZRIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkSDgoEdGV4dBgDIAEoCUgAEg4KBGRhdGEYBCABKAxIAEIHCgV2YWx1ZSKOAgoKTmV3TWVzc2FnZRIOCgR0ZXh0GAEgASgJSAASDgoEZGF0YRgCIAEoDEgAEhUKCGRlbGF5X21zGAMgASgNSAGIAQESMAoKYXR0cmlidXRlcxgEIAMoCzIcLmtxdWV1ZXkudjEuTWVzc2FnZUF0dHJpYnV0ZRIZCgx0cmFjZV9oZWFkZXIYBSABKAlIAogBARIVCghncm91cF9pZBgGIAEoCUgDiAEBEh0KEGRlZHVwbGljYXRpb25faWQYByABKAlIBIgBAUIGCgRib2R5QgsKCV9kZWxheV9tc0IPCg1fdHJhY2VfaGVhZGVyQgsKCV9ncm91cF9pZEITChFfZGVkdXBsaWNhdGlvbl9pZCKYAQoLU2VuZFJlcXVlc3QSDQoFcXVldWUYASABKAkSKAoIbWVzc2FnZXMYAiADKAsyFi5rcXVldWV5LnYxLk5ld01lc3NhZ2USFgoOb21pdF9zdWNjZXNzZXMYAyABKAgSDgoGYm9kaWVzGAQgASgMEhQKDGJvZHlfbGVuZ3RocxgFIAMoDRISCgpyZXF1ZXN0X2lkGA8gASgJIpEBCgxTZW5kUmVzcG9uc2USJwoHcmVzdWx0cxgBIAMoCzIWLmtxdWV1ZXkudjEuU2VuZFJlc3VsdBIbCg5maXJzdF9zZXF1ZW5jZRgCIAEoBEgAiAEBEhgKC21lc3NhZ2VfaWRzGAMgASgMSAGIAQFCEQoPX2ZpcnN0X3NlcXVlbmNlQg4KDF9tZXNzYWdlX2lkcyKeAQoKU2VuZFJlc3VsdBINCgVpbmRleBgBIAEoDRIXCgptZXNzYWdlX2lkGAIgASgJSACIAQESFQoIc2VxdWVuY2UYAyABKARIAYgBARIrCgVlcnJvchgEIAEoCzIXLmtxdWV1ZXkudjEuRXJyb3JEZXRhaWxIAogBAUINCgtfbWVzc2FnZV9pZEILCglfc2VxdWVuY2VCCAoGX2Vycm9yIp8CCg5SZWNlaXZlUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIUCgxtYXhfbWVzc2FnZXMYAiABKA0SIgoVdmlzaWJpbGl0eV90aW1lb3V0X21zGAMgASgNSACIAQESFAoHd2FpdF9tcxgEIAEoDUgBiAEBEhYKCW1heF9ieXRlcxgFIAEoDUgCiAEBEhYKDmJvZGllc19hc19kYXRhGAYgASgIEg4KBnBhY2tlZBgHIAEoCBIXCgphdHRlbXB0X2lkGAggASgJSAOIAQESEgoKcmVxdWVzdF9pZBgPIAEoCUIYChZfdmlzaWJpbGl0eV90aW1lb3V0X21zQgoKCF93YWl0X21zQgwKCl9tYXhfYnl0ZXNCDQoLX2F0dGVtcHRfaWQifAoPUmVjZWl2ZVJlc3BvbnNlEi0KCG1lc3NhZ2VzGAEgAygLMhsua3F1ZXVleS52MS5SZWNlaXZlZE1lc3NhZ2USLwoGcGFja2VkGAIgASgLMhoua3F1ZXVleS52MS5QYWNrZWRNZXNzYWdlc0gAiAEBQgkKB19wYWNrZWQi0wIKDlBhY2tlZE1lc3NhZ2VzEg4KBmJvZGllcxgBIAEoDBIUCgxib2R5X2xlbmd0aHMYAiADKA0SEwoLbWVzc2FnZV9pZHMYAyABKAwSFAoMcmVjZWlwdF9oZWFkGAQgASgMEhUKDXJlY2VpcHRfcGFydHMYBSABKAwSFAoMcmVjZWlwdF90YWlsGAYgASgMEhUKDWZlbmNpbmdfdG9rZW4YByABKAQSDgoGc2VuZGVyGAggASgJEhIKCnNlbnRfYXRfbXMYCSABKAQSFQoNc2VudF9hZnRlcl9tcxgKIAMoDRIcChRmaXJzdF9yZWNlaXZlZF9hdF9tcxgLIAEoBBIfChdmaXJzdF9yZWNlaXZlZF9hZnRlcl9tcxgMIAMoDRIWCg5yZWNlaXZlX2NvdW50cxgNIAMoDRIaChJsZWFzZV9yZW1haW5pbmdfbXMYDiABKA0ikQQKD1JlY2VpdmVkTWVzc2FnZRISCgptZXNzYWdlX2lkGAEgASgJEhYKDnJlY2VpcHRfaGFuZGxlGAIgASgJEg4KBHRleHQYAyABKAlIABIOCgRkYXRhGAQgASgMSAASMAoKYXR0cmlidXRlcxgFIAMoCzIcLmtxdWV1ZXkudjEuTWVzc2FnZUF0dHJpYnV0ZRIZCgx0cmFjZV9oZWFkZXIYBiABKAlIAYgBARIOCgZzZW5kZXIYByABKAkSEgoKc2VudF9hdF9tcxgIIAEoBBIcChRmaXJzdF9yZWNlaXZlZF9hdF9tcxgJIAEoBBIVCg1yZWNlaXZlX2NvdW50GAogASgNEhUKDWZlbmNpbmdfdG9rZW4YCyABKAQSGgoSbGVhc2VfcmVtYWluaW5nX21zGAwgASgNEh8KEmRlYWRfbGV0dGVyX3NvdXJjZRgNIAEoCUgCiAEBEhUKCGdyb3VwX2lkGA4gASgJSAOIAQESHAoPc2VxdWVuY2VfbnVtYmVyGA8gASgJSASIAQESHQoQZGVkdXBsaWNhdGlvbl9pZBgQIAEoCUgFiAEBQgYKBGJvZHlCDwoNX3RyYWNlX2hlYWRlckIVChNfZGVhZF9sZXR0ZXJfc291cmNlQgsKCV9ncm91cF9pZEISChBfc2VxdWVuY2VfbnVtYmVyQhMKEV9kZWR1cGxpY2F0aW9uX2lkIowBChBUb21ic3RvbmVSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEhcKD3JlY2VpcHRfaGFuZGxlcxgCIAMoCRIWCg5vbWl0X3N1Y2Nlc3NlcxgDIAEoCBIkCgRydW5zGAQgAygLMhYua3F1ZXVleS52MS5SZWNlaXB0UnVuEhIKCnJlcXVlc3RfaWQYDyABKAkiNwoKUmVjZWlwdFJ1bhIMCgRoZWFkGAEgASgMEg0KBXBhcnRzGAIgASgMEgwKBHRhaWwYAyABKAwiPwoRVG9tYnN0b25lUmVzcG9uc2USKgoHcmVzdWx0cxgBIAMoCzIZLmtxdWV1ZXkudjEuUmVjZWlwdFJlc3VsdCJmCg1SZWNlaXB0UmVzdWx0Eg0KBWluZGV4GAEgASgNEg8KB291dGNvbWUYAiABKAkSKwoFZXJyb3IYAyABKAsyFy5rcXVldWV5LnYxLkVycm9yRGV0YWlsSACIAQFCCAoGX2Vycm9yImMKC0V4dGVuZEVudHJ5EhYKDnJlY2VpcHRfaGFuZGxlGAEgASgJEiIKFXZpc2liaWxpdHlfdGltZW91dF9tcxgCIAEoDUgAiAEBQhgKFl92aXNpYmlsaXR5X3RpbWVvdXRfbXMidAoNRXh0ZW5kUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRIoCgdlbnRyaWVzGAIgAygLMhcua3F1ZXVleS52MS5FeHRlbmRFbnRyeRIWCg5vbWl0X3N1Y2Nlc3NlcxgDIAEoCBISCgpyZXF1ZXN0X2lkGA8gASgJIjwKDkV4dGVuZFJlc3BvbnNlEioKB3Jlc3VsdHMYASADKAsyGS5rcXVldWV5LnYxLlJlY2VpcHRSZXN1bHQiOAoMUmVsZWFzZUVudHJ5EhYKDnJlY2VpcHRfaGFuZGxlGAEgASgJEhAKCGRlbGF5X21zGAIgASgNInYKDlJlbGVhc2VSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEikKB2VudHJpZXMYAiADKAsyGC5rcXVldWV5LnYxLlJlbGVhc2VFbnRyeRIWCg5vbWl0X3N1Y2Nlc3NlcxgDIAEoCBISCgpyZXF1ZXN0X2lkGA8gASgJIj0KD1JlbGVhc2VSZXNwb25zZRIqCgdyZXN1bHRzGAEgAygLMhkua3F1ZXVleS52MS5SZWNlaXB0UmVzdWx0MtYICgxRdWV1ZVNlcnZpY2USTgoLQ3JlYXRlUXVldWUSHi5rcXVldWV5LnYxLkNyZWF0ZVF1ZXVlUmVxdWVzdBofLmtxdWV1ZXkudjEuQ3JlYXRlUXVldWVSZXNwb25zZRJUCg1EZXNjcmliZVF1ZXVlEiAua3F1ZXVleS52MS5EZXNjcmliZVF1ZXVlUmVxdWVzdBohLmtxdWV1ZXkudjEuRGVzY3JpYmVRdWV1ZVJlc3BvbnNlEksKCkxpc3RRdWV1ZXMSHS5rcXVldWV5LnYxLkxpc3RRdWV1ZXNSZXF1ZXN0Gh4ua3F1ZXVleS52MS5MaXN0UXVldWVzUmVzcG9uc2USYwoSU2V0UXVldWVBdHRyaWJ1dGVzEiUua3F1ZXVleS52MS5TZXRRdWV1ZUF0dHJpYnV0ZXNSZXF1ZXN0GiYua3F1ZXVleS52MS5TZXRRdWV1ZUF0dHJpYnV0ZXNSZXNwb25zZRJOCgtEZWxldGVRdWV1ZRIeLmtxdWV1ZXkudjEuRGVsZXRlUXVldWVSZXF1ZXN0Gh8ua3F1ZXVleS52MS5EZWxldGVRdWV1ZVJlc3BvbnNlEksKClB1cmdlUXVldWUSHS5rcXVldWV5LnYxLlB1cmdlUXVldWVSZXF1ZXN0Gh4ua3F1ZXVleS52MS5QdXJnZVF1ZXVlUmVzcG9uc2USVAoNU3RhcnRNb3ZlVGFzaxIgLmtxdWV1ZXkudjEuU3RhcnRNb3ZlVGFza1JlcXVlc3QaIS5rcXVldWV5LnYxLlN0YXJ0TW92ZVRhc2tSZXNwb25zZRJUCg1MaXN0TW92ZVRhc2tzEiAua3F1ZXVleS52MS5MaXN0TW92ZVRhc2tzUmVxdWVzdBohLmtxdWV1ZXkudjEuTGlzdE1vdmVUYXNrc1Jlc3BvbnNlElcKDkNhbmNlbE1vdmVUYXNrEiEua3F1ZXVleS52MS5DYW5jZWxNb3ZlVGFza1JlcXVlc3QaIi5rcXVldWV5LnYxLkNhbmNlbE1vdmVUYXNrUmVzcG9uc2USOQoEU2VuZBIXLmtxdWV1ZXkudjEuU2VuZFJlcXVlc3QaGC5rcXVldWV5LnYxLlNlbmRSZXNwb25zZRJCCgdSZWNlaXZlEhoua3F1ZXVleS52MS5SZWNlaXZlUmVxdWVzdBobLmtxdWV1ZXkudjEuUmVjZWl2ZVJlc3BvbnNlEkgKCVRvbWJzdG9uZRIcLmtxdWV1ZXkudjEuVG9tYnN0b25lUmVxdWVzdBodLmtxdWV1ZXkudjEuVG9tYnN0b25lUmVzcG9uc2USPwoGRXh0ZW5kEhkua3F1ZXVleS52MS5FeHRlbmRSZXF1ZXN0Ghoua3F1ZXVleS52MS5FeHRlbmRSZXNwb25zZRJCCgdSZWxlYXNlEhoua3F1ZXVleS52MS5SZWxlYXNlUmVxdWVzdBobLmtxdWV1ZXkudjEuUmVsZWFzZVJlc3BvbnNlYgZwcm90bzM", [file_kqueuey_v1_error]);
 
 /**
  * Where a message goes that was received `maximum_receives` times without a tombstone.
@@ -95,6 +95,13 @@ export type QueueAttributes = Message<"kqueuey.v1.QueueAttributes"> & {
    * @generated from field: optional kqueuey.v1.FifoAttributes fifo = 7;
    */
   fifo?: FifoAttributes | undefined;
+
+  /**
+   * Of a standard queue: when a message group is noisy. Absent in an answer: the defaults.
+   *
+   * @generated from field: optional kqueuey.v1.Fairness fairness = 8;
+   */
+  fairness?: Fairness | undefined;
 };
 
 /**
@@ -103,6 +110,35 @@ export type QueueAttributes = Message<"kqueuey.v1.QueueAttributes"> & {
  */
 export const QueueAttributesSchema: GenMessage<QueueAttributes> = /*@__PURE__*/
   messageDesc(file_kqueuey_v1_queue, 1);
+
+/**
+ * A message group of a standard queue is noisy while it holds this much of what is in flight; messages of others are
+ * received first then.
+ *
+ * @generated from message kqueuey.v1.Fairness
+ */
+export type Fairness = Message<"kqueuey.v1.Fairness"> & {
+  /**
+   * Messages in flight, at least: 1 to 1,000,000; 30 by default.
+   *
+   * @generated from field: uint32 in_flight_min = 1;
+   */
+  inFlightMin: number;
+
+  /**
+   * More than this part of all in flight: 1 to 100; 10 by default. With 100 no group is noisy ever.
+   *
+   * @generated from field: uint32 in_flight_percent = 2;
+   */
+  inFlightPercent: number;
+};
+
+/**
+ * Describes the message kqueuey.v1.Fairness.
+ * Use `create(FairnessSchema)` to create a new message.
+ */
+export const FairnessSchema: GenMessage<Fairness> = /*@__PURE__*/
+  messageDesc(file_kqueuey_v1_queue, 2);
 
 /**
  * What a FIFO queue is told: messages of one group come in order, and one that repeats another within five minutes is
@@ -131,7 +167,7 @@ export type FifoAttributes = Message<"kqueuey.v1.FifoAttributes"> & {
  * Use `create(FifoAttributesSchema)` to create a new message.
  */
 export const FifoAttributesSchema: GenMessage<FifoAttributes> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 2);
+  messageDesc(file_kqueuey_v1_queue, 3);
 
 /**
  * @generated from message kqueuey.v1.CreateQueueRequest
@@ -165,7 +201,7 @@ export type CreateQueueRequest = Message<"kqueuey.v1.CreateQueueRequest"> & {
  * Use `create(CreateQueueRequestSchema)` to create a new message.
  */
 export const CreateQueueRequestSchema: GenMessage<CreateQueueRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 3);
+  messageDesc(file_kqueuey_v1_queue, 4);
 
 /**
  * @generated from message kqueuey.v1.CreateQueueResponse
@@ -184,7 +220,7 @@ export type CreateQueueResponse = Message<"kqueuey.v1.CreateQueueResponse"> & {
  * Use `create(CreateQueueResponseSchema)` to create a new message.
  */
 export const CreateQueueResponseSchema: GenMessage<CreateQueueResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 4);
+  messageDesc(file_kqueuey_v1_queue, 5);
 
 /**
  * @generated from message kqueuey.v1.DescribeQueueRequest
@@ -201,7 +237,7 @@ export type DescribeQueueRequest = Message<"kqueuey.v1.DescribeQueueRequest"> & 
  * Use `create(DescribeQueueRequestSchema)` to create a new message.
  */
 export const DescribeQueueRequestSchema: GenMessage<DescribeQueueRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 5);
+  messageDesc(file_kqueuey_v1_queue, 6);
 
 /**
  * @generated from message kqueuey.v1.DescribeQueueResponse
@@ -256,6 +292,20 @@ export type DescribeQueueResponse = Message<"kqueuey.v1.DescribeQueueResponse"> 
    * @generated from field: uint64 modified_at_ms = 8;
    */
   modifiedAtMs: bigint;
+
+  /**
+   * Message groups of a standard queue that are noisy.
+   *
+   * @generated from field: uint32 noisy_groups = 9;
+   */
+  noisyGroups: number;
+
+  /**
+   * Messages that can be received now and are of no noisy group.
+   *
+   * @generated from field: uint32 available_quiet = 10;
+   */
+  availableQuiet: number;
 };
 
 /**
@@ -263,7 +313,7 @@ export type DescribeQueueResponse = Message<"kqueuey.v1.DescribeQueueResponse"> 
  * Use `create(DescribeQueueResponseSchema)` to create a new message.
  */
 export const DescribeQueueResponseSchema: GenMessage<DescribeQueueResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 6);
+  messageDesc(file_kqueuey_v1_queue, 7);
 
 /**
  * @generated from message kqueuey.v1.ListQueuesRequest
@@ -296,7 +346,7 @@ export type ListQueuesRequest = Message<"kqueuey.v1.ListQueuesRequest"> & {
  * Use `create(ListQueuesRequestSchema)` to create a new message.
  */
 export const ListQueuesRequestSchema: GenMessage<ListQueuesRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 7);
+  messageDesc(file_kqueuey_v1_queue, 8);
 
 /**
  * @generated from message kqueuey.v1.ListQueuesResponse
@@ -320,7 +370,7 @@ export type ListQueuesResponse = Message<"kqueuey.v1.ListQueuesResponse"> & {
  * Use `create(ListQueuesResponseSchema)` to create a new message.
  */
 export const ListQueuesResponseSchema: GenMessage<ListQueuesResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 8);
+  messageDesc(file_kqueuey_v1_queue, 9);
 
 /**
  * @generated from message kqueuey.v1.SetQueueAttributesRequest
@@ -354,7 +404,7 @@ export type SetQueueAttributesRequest = Message<"kqueuey.v1.SetQueueAttributesRe
  * Use `create(SetQueueAttributesRequestSchema)` to create a new message.
  */
 export const SetQueueAttributesRequestSchema: GenMessage<SetQueueAttributesRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 9);
+  messageDesc(file_kqueuey_v1_queue, 10);
 
 /**
  * @generated from message kqueuey.v1.SetQueueAttributesResponse
@@ -367,7 +417,7 @@ export type SetQueueAttributesResponse = Message<"kqueuey.v1.SetQueueAttributesR
  * Use `create(SetQueueAttributesResponseSchema)` to create a new message.
  */
 export const SetQueueAttributesResponseSchema: GenMessage<SetQueueAttributesResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 10);
+  messageDesc(file_kqueuey_v1_queue, 11);
 
 /**
  * @generated from message kqueuey.v1.DeleteQueueRequest
@@ -389,7 +439,7 @@ export type DeleteQueueRequest = Message<"kqueuey.v1.DeleteQueueRequest"> & {
  * Use `create(DeleteQueueRequestSchema)` to create a new message.
  */
 export const DeleteQueueRequestSchema: GenMessage<DeleteQueueRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 11);
+  messageDesc(file_kqueuey_v1_queue, 12);
 
 /**
  * @generated from message kqueuey.v1.DeleteQueueResponse
@@ -402,7 +452,7 @@ export type DeleteQueueResponse = Message<"kqueuey.v1.DeleteQueueResponse"> & {
  * Use `create(DeleteQueueResponseSchema)` to create a new message.
  */
 export const DeleteQueueResponseSchema: GenMessage<DeleteQueueResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 12);
+  messageDesc(file_kqueuey_v1_queue, 13);
 
 /**
  * @generated from message kqueuey.v1.PurgeQueueRequest
@@ -424,7 +474,7 @@ export type PurgeQueueRequest = Message<"kqueuey.v1.PurgeQueueRequest"> & {
  * Use `create(PurgeQueueRequestSchema)` to create a new message.
  */
 export const PurgeQueueRequestSchema: GenMessage<PurgeQueueRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 13);
+  messageDesc(file_kqueuey_v1_queue, 14);
 
 /**
  * @generated from message kqueuey.v1.PurgeQueueResponse
@@ -437,7 +487,7 @@ export type PurgeQueueResponse = Message<"kqueuey.v1.PurgeQueueResponse"> & {
  * Use `create(PurgeQueueResponseSchema)` to create a new message.
  */
 export const PurgeQueueResponseSchema: GenMessage<PurgeQueueResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 14);
+  messageDesc(file_kqueuey_v1_queue, 15);
 
 /**
  * @generated from message kqueuey.v1.StartMoveTaskRequest
@@ -475,7 +525,7 @@ export type StartMoveTaskRequest = Message<"kqueuey.v1.StartMoveTaskRequest"> & 
  * Use `create(StartMoveTaskRequestSchema)` to create a new message.
  */
 export const StartMoveTaskRequestSchema: GenMessage<StartMoveTaskRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 15);
+  messageDesc(file_kqueuey_v1_queue, 16);
 
 /**
  * @generated from message kqueuey.v1.StartMoveTaskResponse
@@ -494,7 +544,7 @@ export type StartMoveTaskResponse = Message<"kqueuey.v1.StartMoveTaskResponse"> 
  * Use `create(StartMoveTaskResponseSchema)` to create a new message.
  */
 export const StartMoveTaskResponseSchema: GenMessage<StartMoveTaskResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 16);
+  messageDesc(file_kqueuey_v1_queue, 17);
 
 /**
  * @generated from message kqueuey.v1.ListMoveTasksRequest
@@ -511,7 +561,7 @@ export type ListMoveTasksRequest = Message<"kqueuey.v1.ListMoveTasksRequest"> & 
  * Use `create(ListMoveTasksRequestSchema)` to create a new message.
  */
 export const ListMoveTasksRequestSchema: GenMessage<ListMoveTasksRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 17);
+  messageDesc(file_kqueuey_v1_queue, 18);
 
 /**
  * @generated from message kqueuey.v1.ListMoveTasksResponse
@@ -528,7 +578,7 @@ export type ListMoveTasksResponse = Message<"kqueuey.v1.ListMoveTasksResponse"> 
  * Use `create(ListMoveTasksResponseSchema)` to create a new message.
  */
 export const ListMoveTasksResponseSchema: GenMessage<ListMoveTasksResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 18);
+  messageDesc(file_kqueuey_v1_queue, 19);
 
 /**
  * @generated from message kqueuey.v1.MoveTask
@@ -590,7 +640,7 @@ export type MoveTask = Message<"kqueuey.v1.MoveTask"> & {
  * Use `create(MoveTaskSchema)` to create a new message.
  */
 export const MoveTaskSchema: GenMessage<MoveTask> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 19);
+  messageDesc(file_kqueuey_v1_queue, 20);
 
 /**
  * @generated from message kqueuey.v1.CancelMoveTaskRequest
@@ -617,7 +667,7 @@ export type CancelMoveTaskRequest = Message<"kqueuey.v1.CancelMoveTaskRequest"> 
  * Use `create(CancelMoveTaskRequestSchema)` to create a new message.
  */
 export const CancelMoveTaskRequestSchema: GenMessage<CancelMoveTaskRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 20);
+  messageDesc(file_kqueuey_v1_queue, 21);
 
 /**
  * @generated from message kqueuey.v1.CancelMoveTaskResponse
@@ -634,7 +684,7 @@ export type CancelMoveTaskResponse = Message<"kqueuey.v1.CancelMoveTaskResponse"
  * Use `create(CancelMoveTaskResponseSchema)` to create a new message.
  */
 export const CancelMoveTaskResponseSchema: GenMessage<CancelMoveTaskResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 21);
+  messageDesc(file_kqueuey_v1_queue, 22);
 
 /**
  * A message attribute, as Amazon SQS has them.
@@ -681,7 +731,7 @@ export type MessageAttribute = Message<"kqueuey.v1.MessageAttribute"> & {
  * Use `create(MessageAttributeSchema)` to create a new message.
  */
 export const MessageAttributeSchema: GenMessage<MessageAttribute> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 22);
+  messageDesc(file_kqueuey_v1_queue, 23);
 
 /**
  * @generated from message kqueuey.v1.NewMessage
@@ -748,7 +798,7 @@ export type NewMessage = Message<"kqueuey.v1.NewMessage"> & {
  * Use `create(NewMessageSchema)` to create a new message.
  */
 export const NewMessageSchema: GenMessage<NewMessage> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 23);
+  messageDesc(file_kqueuey_v1_queue, 24);
 
 /**
  * @generated from message kqueuey.v1.SendRequest
@@ -795,7 +845,7 @@ export type SendRequest = Message<"kqueuey.v1.SendRequest"> & {
  * Use `create(SendRequestSchema)` to create a new message.
  */
 export const SendRequestSchema: GenMessage<SendRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 24);
+  messageDesc(file_kqueuey_v1_queue, 25);
 
 /**
  * @generated from message kqueuey.v1.SendResponse
@@ -827,7 +877,7 @@ export type SendResponse = Message<"kqueuey.v1.SendResponse"> & {
  * Use `create(SendResponseSchema)` to create a new message.
  */
 export const SendResponseSchema: GenMessage<SendResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 25);
+  messageDesc(file_kqueuey_v1_queue, 26);
 
 /**
  * @generated from message kqueuey.v1.SendResult
@@ -867,7 +917,7 @@ export type SendResult = Message<"kqueuey.v1.SendResult"> & {
  * Use `create(SendResultSchema)` to create a new message.
  */
 export const SendResultSchema: GenMessage<SendResult> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 26);
+  messageDesc(file_kqueuey_v1_queue, 27);
 
 /**
  * @generated from message kqueuey.v1.ReceiveRequest
@@ -939,7 +989,7 @@ export type ReceiveRequest = Message<"kqueuey.v1.ReceiveRequest"> & {
  * Use `create(ReceiveRequestSchema)` to create a new message.
  */
 export const ReceiveRequestSchema: GenMessage<ReceiveRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 27);
+  messageDesc(file_kqueuey_v1_queue, 28);
 
 /**
  * @generated from message kqueuey.v1.ReceiveResponse
@@ -963,7 +1013,7 @@ export type ReceiveResponse = Message<"kqueuey.v1.ReceiveResponse"> & {
  * Use `create(ReceiveResponseSchema)` to create a new message.
  */
 export const ReceiveResponseSchema: GenMessage<ReceiveResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 28);
+  messageDesc(file_kqueuey_v1_queue, 29);
 
 /**
  * Deliveries of one grant as columns: value i of a column is of message i. It costs a fraction of the same in messages.
@@ -1062,7 +1112,7 @@ export type PackedMessages = Message<"kqueuey.v1.PackedMessages"> & {
  * Use `create(PackedMessagesSchema)` to create a new message.
  */
 export const PackedMessagesSchema: GenMessage<PackedMessages> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 29);
+  messageDesc(file_kqueuey_v1_queue, 30);
 
 /**
  * @generated from message kqueuey.v1.ReceivedMessage
@@ -1183,7 +1233,7 @@ export type ReceivedMessage = Message<"kqueuey.v1.ReceivedMessage"> & {
  * Use `create(ReceivedMessageSchema)` to create a new message.
  */
 export const ReceivedMessageSchema: GenMessage<ReceivedMessage> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 30);
+  messageDesc(file_kqueuey_v1_queue, 31);
 
 /**
  * @generated from message kqueuey.v1.TombstoneRequest
@@ -1224,7 +1274,7 @@ export type TombstoneRequest = Message<"kqueuey.v1.TombstoneRequest"> & {
  * Use `create(TombstoneRequestSchema)` to create a new message.
  */
 export const TombstoneRequestSchema: GenMessage<TombstoneRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 31);
+  messageDesc(file_kqueuey_v1_queue, 32);
 
 /**
  * Some receipt handles of one packed answer.
@@ -1259,7 +1309,7 @@ export type ReceiptRun = Message<"kqueuey.v1.ReceiptRun"> & {
  * Use `create(ReceiptRunSchema)` to create a new message.
  */
 export const ReceiptRunSchema: GenMessage<ReceiptRun> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 32);
+  messageDesc(file_kqueuey_v1_queue, 33);
 
 /**
  * @generated from message kqueuey.v1.TombstoneResponse
@@ -1278,7 +1328,7 @@ export type TombstoneResponse = Message<"kqueuey.v1.TombstoneResponse"> & {
  * Use `create(TombstoneResponseSchema)` to create a new message.
  */
 export const TombstoneResponseSchema: GenMessage<TombstoneResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 33);
+  messageDesc(file_kqueuey_v1_queue, 34);
 
 /**
  * What became of one receipt handle.
@@ -1312,7 +1362,7 @@ export type ReceiptResult = Message<"kqueuey.v1.ReceiptResult"> & {
  * Use `create(ReceiptResultSchema)` to create a new message.
  */
 export const ReceiptResultSchema: GenMessage<ReceiptResult> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 34);
+  messageDesc(file_kqueuey_v1_queue, 35);
 
 /**
  * @generated from message kqueuey.v1.ExtendEntry
@@ -1336,7 +1386,7 @@ export type ExtendEntry = Message<"kqueuey.v1.ExtendEntry"> & {
  * Use `create(ExtendEntrySchema)` to create a new message.
  */
 export const ExtendEntrySchema: GenMessage<ExtendEntry> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 35);
+  messageDesc(file_kqueuey_v1_queue, 36);
 
 /**
  * @generated from message kqueuey.v1.ExtendRequest
@@ -1370,7 +1420,7 @@ export type ExtendRequest = Message<"kqueuey.v1.ExtendRequest"> & {
  * Use `create(ExtendRequestSchema)` to create a new message.
  */
 export const ExtendRequestSchema: GenMessage<ExtendRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 36);
+  messageDesc(file_kqueuey_v1_queue, 37);
 
 /**
  * @generated from message kqueuey.v1.ExtendResponse
@@ -1387,7 +1437,7 @@ export type ExtendResponse = Message<"kqueuey.v1.ExtendResponse"> & {
  * Use `create(ExtendResponseSchema)` to create a new message.
  */
 export const ExtendResponseSchema: GenMessage<ExtendResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 37);
+  messageDesc(file_kqueuey_v1_queue, 38);
 
 /**
  * @generated from message kqueuey.v1.ReleaseEntry
@@ -1411,7 +1461,7 @@ export type ReleaseEntry = Message<"kqueuey.v1.ReleaseEntry"> & {
  * Use `create(ReleaseEntrySchema)` to create a new message.
  */
 export const ReleaseEntrySchema: GenMessage<ReleaseEntry> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 38);
+  messageDesc(file_kqueuey_v1_queue, 39);
 
 /**
  * @generated from message kqueuey.v1.ReleaseRequest
@@ -1445,7 +1495,7 @@ export type ReleaseRequest = Message<"kqueuey.v1.ReleaseRequest"> & {
  * Use `create(ReleaseRequestSchema)` to create a new message.
  */
 export const ReleaseRequestSchema: GenMessage<ReleaseRequest> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 39);
+  messageDesc(file_kqueuey_v1_queue, 40);
 
 /**
  * @generated from message kqueuey.v1.ReleaseResponse
@@ -1462,7 +1512,7 @@ export type ReleaseResponse = Message<"kqueuey.v1.ReleaseResponse"> & {
  * Use `create(ReleaseResponseSchema)` to create a new message.
  */
 export const ReleaseResponseSchema: GenMessage<ReleaseResponse> = /*@__PURE__*/
-  messageDesc(file_kqueuey_v1_queue, 40);
+  messageDesc(file_kqueuey_v1_queue, 41);
 
 /**
  * Queues and their messages.
