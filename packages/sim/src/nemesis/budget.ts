@@ -4,26 +4,30 @@
  */
 import { assert, type NodeId } from "@kqueuey/base";
 
-/** Sets of voters that decide; while a membership is joint, each half is one. */
-export type VoterSets = readonly (readonly NodeId[])[];
+/** Who decides; while a membership is joint, each half is one. */
+export interface Electorate {
+  readonly voters: readonly NodeId[];
+  /** Who becomes a voter at any moment, by itself, each in its own time. */
+  readonly joining: readonly NodeId[];
+}
 
 export class Budget {
-  readonly #voters: () => VoterSets;
+  readonly #electorates: () => readonly Electorate[];
   readonly #holds = new Map<NodeId, number>();
 
-  /** `voters` says who decides now, by everybody's opinion: all of them have to be able to. */
-  constructor(voters: () => VoterSets) {
-    this.#voters = voters;
+  /** `electorates`: who decides now, by everybody's opinion: all of them have to be able to. */
+  constructor(electorates: () => readonly Electorate[]) {
+    this.#electorates = electorates;
   }
 
   /** Whether these nodes may fail too. */
   allows(more: readonly NodeId[]): boolean {
-    return this.#voters().every((voters) => this.#leavesMajority(voters, more));
+    return this.#electorates().every((electorate) => this.#leavesMajority(electorate, more));
   }
 
-  /** Whether a membership could decide now, and still if `more` failed. */
-  wouldHold(voters: readonly NodeId[], more: readonly NodeId[] = []): boolean {
-    return this.#leavesMajority(voters, more);
+  /** Whether a membership could decide now. */
+  wouldHold(voters: readonly NodeId[], joining: readonly NodeId[] = []): boolean {
+    return this.#leavesMajority({ voters, joining }, []);
   }
 
   /** The node is failed until the returned function is called, and all others of the node. */
@@ -47,8 +51,10 @@ export class Budget {
     return this.#holds.size;
   }
 
-  #leavesMajority(voters: readonly NodeId[], more: readonly NodeId[]): boolean {
-    const failed = voters.filter((id) => this.#holds.has(id) || more.includes(id)).length;
-    return failed <= Math.floor((voters.length - 1) / 2);
+  #leavesMajority({ voters, joining }: Electorate, more: readonly NodeId[]): boolean {
+    const isFailed = (id: NodeId): boolean => this.#holds.has(id) || more.includes(id);
+    // At worst those of the joining vote next who cannot.
+    const all = [...voters, ...joining.filter(isFailed)];
+    return all.filter(isFailed).length <= Math.floor((all.length - 1) / 2);
   }
 }

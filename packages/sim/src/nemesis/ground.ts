@@ -6,7 +6,7 @@ import type { NodeId } from "@kqueuey/base";
 import type { RaftStatus } from "@kqueuey/raft";
 import type { SimCluster } from "../cluster.ts";
 import type { NetworkFaults } from "../network.ts";
-import { Budget, type VoterSets } from "./budget.ts";
+import { Budget, type Electorate } from "./budget.ts";
 import type { Victim } from "./strike.ts";
 
 export class Ground {
@@ -22,7 +22,7 @@ export class Ground {
   constructor(cluster: SimCluster, calmNetwork: NetworkFaults) {
     this.cluster = cluster;
     this.calmNetwork = calmNetwork;
-    this.budget = new Budget(() => votersByAnyOpinion(cluster));
+    this.budget = new Budget(() => electoratesByAnyOpinion(cluster));
   }
 
   log(id: NodeId | undefined, what: string): void {
@@ -103,16 +103,16 @@ export class Ground {
 }
 
 /** The voters of every membership that some node acts under, or will when it is up again. */
-function votersByAnyOpinion(cluster: SimCluster): VoterSets {
-  const sets: NodeId[][] = [];
+function electoratesByAnyOpinion(cluster: SimCluster): readonly Electorate[] {
+  const all: Electorate[] = [];
   for (const id of cluster.ids) {
     const membership = cluster.membershipOf(id);
     if (membership === undefined) continue;
     const { members, outgoing } = membership;
-    sets.push(members.filter((each) => each.role === "voter").map((each) => each.id));
-    // Those that are joining may become voters at any moment, by themselves.
-    sets.push(members.filter((each) => each.role !== "learner").map((each) => each.id));
-    if (outgoing.length > 0) sets.push(outgoing.map((each) => each.id));
+    const inRole = (role: "voter" | "joining"): NodeId[] =>
+      members.filter((each) => each.role === role).map((each) => each.id);
+    all.push({ voters: inRole("voter"), joining: inRole("joining") });
+    if (outgoing.length > 0) all.push({ voters: outgoing.map((each) => each.id), joining: [] });
   }
-  return sets.length > 0 ? sets : [cluster.ids];
+  return all.length > 0 ? all : [{ voters: cluster.ids, joining: [] }];
 }

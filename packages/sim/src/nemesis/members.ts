@@ -81,9 +81,7 @@ export class Operator {
     const joining = membership.members
       .filter(({ id, role }) => role === "joining" && !gone.has(id))
       .map(({ id }) => id);
-    const { budget } = this.#ground;
-    const holds = budget.wouldHold([...voters]) && budget.wouldHold([...voters, ...joining]);
-    return holds ? change : undefined;
+    return this.#ground.budget.wouldHold([...voters], joining) ? change : undefined;
   }
 
   #look(round: number): void {
@@ -117,15 +115,11 @@ export class Operator {
    * votes at once, what is added only when it has caught up.
    */
   #mayGain({ members }: Membership, change: readonly MemberChange[]): boolean {
-    const { budget } = this.#ground;
     const voters = members.filter((each) => each.role === "voter").map((each) => each.id);
+    const joining = members.filter((each) => each.role === "joining").map((each) => each.id);
     const promoted = change.filter((step) => step.kind === "promote").map((step) => step.id);
-    const others = members.filter((each) => each.role !== "learner").map((each) => each.id);
-    const gained = change.map((step) => step.id);
-    return (
-      budget.wouldHold([...voters, ...promoted]) &&
-      budget.wouldHold([...new Set([...others, ...gained])])
-    );
+    const added = change.filter((step) => step.kind === "add").map((step) => step.id);
+    return this.#ground.budget.wouldHold([...voters, ...promoted], [...joining, ...added]);
   }
 
   /** What would make everybody a voter who is to be one; undefined while nobody can say. */
