@@ -25,6 +25,7 @@ export function barChart(title: string, bars: readonly Bar[]): string {
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" ` +
     `height="${height}" font-family="system-ui, sans-serif" font-size="13">\n` +
+    `<title>${escapeText(title)}</title>\n` +
     "<style>text{fill:#343a40}@media(prefers-color-scheme:dark){text{fill:#dee2e6}}</style>\n" +
     `<text x="8" y="22" font-weight="600">${escapeText(title)}</text>\n${rows.join("\n")}\n</svg>\n`
   );

@@ -165,3 +165,39 @@ test("FIFO queues: groups in order, repeated sends dropped", async () => {
   await run(["ack", "orders.fifo", textAt(one, "receiptHandle")]);
   expect(JSON.parse((await run([...poll, "--ack"])).stdout)).toMatchObject({ body: "a2" });
 });
+
+test("fair queues: quiet groups first while one is noisy, under the queue's own settings", async () => {
+  const cluster = await startCluster();
+  const run = commands(cluster);
+  const settings = ["--noisy-in-flight", "3", "--noisy-percent", "20"];
+  await run(["queue", "create", "jobs", ...settings]);
+  const send = (body: string, group: string): Promise<Ended> =>
+    run(["send", "jobs", body, "--group", group]);
+  for (let at = 0; at < 6; at++) await send(`loud-${at}`, "loud");
+  await send("quiet", "quiet");
+  const poll = async (max: number): Promise<string[]> => {
+    const { stdout } = await run(["poll", "jobs", "--json", "--max", `${max}`]);
+    return stdout.split("\n").flatMap((line) => (line === "" ? [] : [textAt(parse(line), "body")]));
+  };
+  expect(await poll(3)).toEqual(["loud-0", "loud-1", "loud-2"]);
+  const shown = JSON.parse((await run(["queue", "show", "jobs", "--json"])).stdout);
+  expect(shown).toMatchObject({
+    attributes: { fairness: { inFlightMin: 3, inFlightPercent: 20 } },
+    noisyGroups: 1,
+    availableQuiet: 1,
+  });
+  expect(await poll(2)).toEqual(["quiet", "loud-3"]);
+  // At 100 % no group is ever noisy.
+  const off = await run([
+    "queue",
+    "set",
+    "jobs",
+    "--noisy-in-flight",
+    "3",
+    "--noisy-percent",
+    "100",
+  ]);
+  expect(off.code).toBe(0);
+  await send("late", "quiet");
+  expect(await poll(3)).toEqual(["loud-4", "loud-5", "late"]);
+});
