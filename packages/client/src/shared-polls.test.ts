@@ -63,6 +63,24 @@ test("callers beyond what may be under way are not forgotten", async () => {
   expect(await Promise.all(idle)).toEqual([[], []]);
 });
 
+test("who finds enough calls under way waits no longer than it wanted", async () => {
+  const { cluster, queue } = await start();
+  const long: Promise<unknown>[] = [];
+  for (let i = 0; i < 4; i++) {
+    long.push(queue.receive({ waitMs: 20_000 }));
+    await cluster.settle();
+  }
+  let ended = false;
+  const short = queue.receive({ waitMs: 1_000 }).finally(() => {
+    ended = true;
+  });
+  await cluster.advance(1_050);
+  expect(ended).toBe(true);
+  expect(await short).toEqual([]);
+  await cluster.advance(20_000);
+  await Promise.all(long);
+});
+
 test("a caller that leaves takes nothing: its share goes to others, else back to the queue", async () => {
   const { cluster, queue } = await start();
   const abort = new AbortController();

@@ -45,6 +45,7 @@ export class SharedPolls {
   #waiting: Waiter[] = [];
   #calls = 0;
   #turnEnds = false;
+  #cancelExpiry: (() => void) | undefined;
 
   constructor(ports: SharedPollsPorts) {
     this.#ports = ports;
@@ -84,9 +85,29 @@ export class SharedPolls {
   #start(): void {
     while (this.#calls < CALLS_MAX) {
       const callers = this.#takeCallers();
-      if (callers.length === 0) return;
+      if (callers.length === 0) break;
       this.#call(callers);
     }
+    this.#watchExpiry();
+  }
+
+  /** Whoever comes while enough calls are under way waits no longer than it wanted, however long those wait. */
+  #watchExpiry(): void {
+    this.#cancelExpiry?.();
+    this.#cancelExpiry = undefined;
+    if (this.#waiting.length === 0) return;
+    const { timers } = this.#ports;
+    const endsMs = this.#waiting.reduce(
+      (least, each) => Math.min(least, each.endsMs),
+      Number.POSITIVE_INFINITY,
+    );
+    this.#cancelExpiry = timers.schedule(Math.max(1, endsMs - timers.nowMs()), () => {
+      const nowMs = timers.nowMs();
+      const over = this.#waiting.filter((waiter) => waiter.endsMs <= nowMs);
+      this.#waiting = this.#waiting.filter((waiter) => waiter.endsMs > nowMs);
+      for (const waiter of over) waiter.resolve([]);
+      this.#watchExpiry();
+    });
   }
 
   /** The next callers, as many as fit into one call. */
