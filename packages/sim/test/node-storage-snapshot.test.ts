@@ -1,6 +1,12 @@
 /** A whole state goes from one node to another in pieces, through interruptions on either side. */
-import { assert, Prng } from "@kqueuey/base";
-import type { CheckpointMeta, SnapshotInstaller, SnapshotSender } from "@kqueuey/storage";
+import { assert, incarnation, logIndex, nodeId, Prng, term } from "@kqueuey/base";
+import type {
+  Appended,
+  CheckpointMeta,
+  SnapshotInstaller,
+  SnapshotSender,
+  StoreResult,
+} from "@kqueuey/storage";
 import { describe, expect, test, vi } from "vitest";
 import { StoreHarness } from "./store-harness.ts";
 
@@ -8,14 +14,14 @@ import { StoreHarness } from "./store-harness.ts";
 vi.setConfig({ testTimeout: 60_000 });
 
 /** A node with a checkpoint, bodies in the log and in body segments. */
-function sendingNode(seed: number): StoreHarness {
+function sendingNode(seed: number, rounds = 60): StoreHarness {
   const harness = new StoreHarness(new Prng(seed), {
     cacheBytesMax: 4096,
     segmentBytes: 512 * 1024,
     bodySegmentBytes: 512 * 1024,
   });
   harness.start();
-  for (let round = 0; round < 60; round++) {
+  for (let round = 0; round < rounds; round++) {
     harness.append(5, { bodyBytesMax: 30_000, kills: 0 });
     harness.settle();
   }
@@ -228,6 +234,41 @@ describe("a snapshot", () => {
     expect(installed.ok).toBe(false);
     expect(sender.store.stats().lastIndex).toBe(last);
     sender.checkBodies();
+  });
+
+  test("a vote that the log takes while the snapshot becomes the state is answered", () => {
+    const sender = sendingNode(16, 2);
+    const snapshot = offer(sender);
+    // After each event of the installation in turn, until it is over before the vote is asked for.
+    for (let events = 0, isOver = false; !isOver; events++) {
+      const receiver = new StoreHarness(new Prng(17));
+      receiver.start();
+      const installer = beginInstall(receiver, snapshot.manifest);
+      transfer({ sender, receiver }, { snapshot, installer });
+      let installed: StoreResult<CheckpointMeta> | undefined;
+      installer.install((result) => {
+        installed = result;
+      });
+      for (let event = 0; event < events && installed === undefined; event++) {
+        if (!receiver.world.step()) receiver.run(10);
+      }
+      isOver = installed !== undefined;
+      const hardState = {
+        term: term(9_000),
+        vote: nodeId(2),
+        incarnation: incarnation(1),
+        commit: logIndex(0),
+      };
+      const voted = receiver.call<Appended>((done) =>
+        receiver.store.append({ hardState, entries: [] }, done),
+      );
+      expect(voted.ok, `a vote after ${events} events`).toBe(true);
+      receiver.run(1_000);
+      expect(installed?.ok).toBe(true);
+      receiver.crash("power");
+      receiver.open();
+      expect(receiver.store.recovered.hardState).toMatchObject({ term: 9_000, vote: 2 });
+    }
   });
 
   test("a damaged body at the sender stops the preparation, not the receiver", () => {

@@ -386,6 +386,7 @@ export class GroupEngine implements GroupStore {
   /** An installed snapshot is the state now. Whatever was under way on the old one is over. */
   #replace(loaded: LoadedGeneration): void {
     const old = this.#parts;
+    assert(old.tail.waiting === 0, "the log is quiet when its state is replaced");
     this.#senders.stop();
     old.checkpointer.stop();
     this.#compactor?.stop();

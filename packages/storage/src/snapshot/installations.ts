@@ -1,7 +1,7 @@
 /**
  * Receiving snapshots, one at a time, and making one the group's state:
  *
- *     files synced -> read back as a checkpoint -> marker in the log -> named current -> in use
+ *     files synced -> read back as a checkpoint -> marker in the log -> named current -> log quiet -> in use
  *
  * Before the marker is durable a crash leaves the old state and a folder that a later transfer may go on
  * with; after it, the new one, whose folder the marker names.
@@ -30,12 +30,12 @@ export interface InstallHost {
   failed(failure: StoreFailure): void;
 }
 
-/** Waits for the log to be quiet and to take the marker. */
+/** Waits for the log to be quiet, to take the marker, and to be quiet again. */
 interface Marking {
   readonly incoming: IncomingSnapshot;
   readonly loaded: LoadedGeneration;
   readonly done: StoreDone<CheckpointMeta>;
-  sent: boolean;
+  stage: "unsent" | "sent" | "named";
 }
 
 export class Installations {
@@ -90,8 +90,17 @@ export class Installations {
 
   tick(): void {
     const marking = this.#marking;
-    if (marking === undefined || marking.sent || this.#stopped) return;
-    if (!this.#host.quiet()) return;
+    if (marking === undefined || this.#stopped || !this.#host.quiet()) return;
+    if (marking.stage === "unsent") this.#mark(marking);
+    else if (marking.stage === "named") this.#switch(marking);
+  }
+
+  /** Nothing more is written or reported; what was received stays for the next start. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #mark(marking: Marking): void {
     const { index, term } = marking.incoming.root.meta;
     const directory = marking.incoming.folder;
     const marker = { index, term, directory };
@@ -100,12 +109,7 @@ export class Installations {
       if (result.ok) this.#marked(marking);
       else this.#fail(marking, { ...result.failure });
     });
-    if (admission !== "full") marking.sent = true;
-  }
-
-  /** Nothing more is written or reported; what was received stays for the next start. */
-  stop(): void {
-    this.#stopped = true;
+    if (admission !== "full") marking.stage = "sent";
   }
 
   /** A half received snapshot of this process or an earlier one. */
@@ -213,7 +217,7 @@ export class Installations {
         } else if (!loaded.ok || wrong !== undefined) {
           refuse({ code: "closed", message: `the snapshot cannot be used: ${wrong}` });
         } else if (!this.#stopped) {
-          this.#marking = { incoming, loaded: loaded.value, done, sent: false };
+          this.#marking = { incoming, loaded: loaded.value, done, stage: "unsent" };
           this.tick();
         }
       });
@@ -237,21 +241,30 @@ export class Installations {
   /** The log names the new folder: from here on there is no way back. */
   #marked(marking: Marking): void {
     if (this.#stopped) return;
-    const { incoming, loaded, done } = marking;
-    const old = this.#host.generationNumber();
-    writeCurrent(this.#ports, incoming.generation, (failure) => {
+    writeCurrent(this.#ports, marking.incoming.generation, (failure) => {
       if (this.#stopped) return;
       if (failure !== undefined) {
         this.#fail(marking, { code: "io", message: failure.message });
         return;
       }
-      this.#marking = undefined;
-      this.#incoming = undefined;
-      this.#host.installed(loaded);
-      const { disk, group } = this.#ports;
-      disk.remove(generationFolder(group, old), () => undefined);
-      done({ ok: true, value: incoming.root.meta });
+      marking.stage = "named";
+      this.tick();
     });
+  }
+
+  /**
+   * Not before the log is quiet again: a vote or a term may have followed the marker into it, and who asked
+   * for that waits for the answer, with all that it has to say to its peers.
+   */
+  #switch(marking: Marking): void {
+    const { incoming, loaded, done } = marking;
+    const old = this.#host.generationNumber();
+    this.#marking = undefined;
+    this.#incoming = undefined;
+    this.#host.installed(loaded);
+    const { disk, group } = this.#ports;
+    disk.remove(generationFolder(group, old), () => undefined);
+    done({ ok: true, value: incoming.root.meta });
   }
 
   #fail(marking: Marking, failure: StoreFailure): void {
