@@ -28,9 +28,11 @@ export const deduplication: HistoryJudge = {
       for (let i = 1; i < stored.length; i++) {
         const [first, second] = [stored[i - 1], stored[i]];
         if (first === undefined || second === undefined) continue;
-        if (second.until - first.from >= WINDOW_MS - SLACK_MS) continue;
+        // Whose call began first need not have been stored first: between is all of both.
+        const between = { from: first.from, until: Math.max(first.until, second.until) };
+        if (between.until - between.from >= WINDOW_MS - SLACK_MS) continue;
         const queue = sendings[0]?.sending.queue ?? "";
-        if (mayHaveForgotten(forgets.get(queue) ?? [], first, second)) continue;
+        if (mayHaveForgotten(forgets.get(queue) ?? [], between)) continue;
         broken(
           `${name} stored ${first.id} after ${first.from} and ${second.id} by ${second.until}`,
         );
@@ -105,6 +107,6 @@ function forgettingOf(history: History): Map<string, Span[]> {
   return spans;
 }
 
-function mayHaveForgotten(spans: readonly Span[], first: Stored, second: Stored): boolean {
-  return spans.some(({ from, until }) => from <= second.until && until >= first.from);
+function mayHaveForgotten(spans: readonly Span[], between: Span): boolean {
+  return spans.some(({ from, until }) => from <= between.until && until >= between.from);
 }

@@ -107,6 +107,14 @@ describe("deduplication", () => {
     expect(book().end(history)).toEqual([]);
   });
 
+  test("lets pass one that was asked for before the other, and stored after a purge that followed it", () => {
+    const { history } = new HistoryBook()
+      .send([0, 900], [message], as(8))
+      .send([40, 50], [again], as(7))
+      .call([500, 510], { kind: "purge", queue: "orders" }, { kind: "done", changed: true });
+    expect(book().end(history)).toEqual([]);
+  });
+
   test("finds two messages under one id", () => {
     const { history } = new HistoryBook()
       .send([0, 10], [message], as(7))
