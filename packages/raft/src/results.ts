@@ -84,6 +84,8 @@ export interface RaftStatus {
   readonly lastIndex: LogIndex;
   /** The highest index known to be on this node's own disk. */
   readonly durable: LogIndex;
+  /** The end of the log that the disk held when this process began. */
+  readonly bootLastIndex: LogIndex;
   /** The membership in force, committed or not. */
   readonly membership: Membership;
   readonly membershipCommitted: boolean;

@@ -22,6 +22,7 @@ export function statusOf(core: Core): RaftStatus {
     firstIndex: logIndex(log.baseIndex + 1),
     lastIndex: logIndex(log.lastIndex),
     durable: logIndex(unstable.durableTo),
+    bootLastIndex: core.identity.bootLastIndex,
     membership: core.memberships.latest.membership,
     membershipCommitted: membershipIsSettled(core),
     transferTo: lead?.transfer?.to ?? 0,

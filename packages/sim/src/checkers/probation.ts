@@ -15,7 +15,9 @@ interface Remembered {
   /** The highest incarnation that it ever spoke under. */
   highest: number;
   isInProbation: boolean;
-  /** It started with an older term than it had: an old disk, and not answerable for its votes. */
+  /** As far as its log was on its disk. */
+  durable: number;
+  /** It started with an older term or a shorter log than it had: an old disk, and not answerable for its votes. */
   isTurnedBack: boolean;
 }
 
@@ -36,11 +38,14 @@ export class Probation implements StatusJudge {
     }
     const known = this.#remembered.get(id);
     if (known === undefined) {
-      const first = { process, term, vote, incarnation, highest: incarnation };
+      const { durable } = status;
+      const first = { process, term, vote, incarnation, highest: incarnation, durable };
       this.#remembered.set(id, { ...first, isInProbation: probation, isTurnedBack: false });
       return;
     }
-    this.#judgeVote(known, { id, process, status });
+    const hasOldDisk =
+      process !== known.process && (term < known.term || status.bootLastIndex < known.durable);
+    if (!hasOldDisk) this.#judgeVote(known, { id, process, status });
     // A later process that speaks under an admission of before has the disk of before: it cannot know better.
     const isOldDisk = process !== known.process && incarnation !== known.incarnation;
     if (known.isInProbation && !probation && incarnation <= known.highest && !isOldDisk) {
@@ -48,11 +53,10 @@ export class Probation implements StatusJudge {
         `node ${id} left its probation under incarnation ${incarnation}, it had ${known.highest} before`,
       );
     }
-    const isTurnedBack =
-      known.incarnation === incarnation &&
-      (known.isTurnedBack || (process !== known.process && term < known.term));
+    const isTurnedBack = known.incarnation === incarnation && (known.isTurnedBack || hasOldDisk);
     const highest = Math.max(known.highest, incarnation);
-    const now = { process, term, vote, incarnation, highest, isInProbation: probation };
+    const { durable } = status;
+    const now = { process, term, vote, incarnation, highest, isInProbation: probation, durable };
     Object.assign(known, now, { isTurnedBack });
   }
 

@@ -116,6 +116,16 @@ describe("probation", () => {
       .step(1, 20, { vote: nodeId(3) });
     expect(book.end(NOTHING)[0]).toBe("node 1 voted for 2 in term 1 and forgot it: now 3");
   });
+
+  test("lets pass one whose disk is that of before, finds one that has all of its log and no vote", () => {
+    const restarted = (bootLastIndex: number): readonly string[] => {
+      const book = newBook().step(1, 10, { vote: nodeId(2), durable: logIndex(7) });
+      book.start(1).step(1, 20, { vote: 0, bootLastIndex: logIndex(bootLastIndex) });
+      return book.end(NOTHING);
+    };
+    expect(restarted(6)).toEqual([]);
+    expect(restarted(7)).toEqual(["node 1 voted for 2 in term 1 and forgot it: now 0"]);
+  });
 });
 
 describe("membership", () => {

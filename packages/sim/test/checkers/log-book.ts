@@ -169,6 +169,7 @@ const STATUS: RaftStatus = {
   firstIndex: logIndex(1),
   lastIndex: logIndex(1_000_000),
   durable: logIndex(0),
+  bootLastIndex: logIndex(0),
   membership: {
     members: [1, 2, 3].map((id) => ({
       id: nodeId(id),
@@ -193,6 +194,7 @@ export function statusOf(changes: Partial<RaftStatus> = {}): RaftStatus {
 /** Nodes that apply what they are told, and the checkers that watch them. */
 export class LogBook {
   readonly #checkers: readonly Checker[];
+  readonly #restarts = new Map<number, number>();
   readonly #machines = new Map<NodeId, QueueMachine>();
   #index = 0;
 
@@ -237,7 +239,7 @@ export class LogBook {
     const status = statusOf({ id: nodeId(id), ...changes });
     return {
       id: nodeId(id),
-      process: 1,
+      process: 1 + (this.#restarts.get(id) ?? 0),
       replica: {
         machine: this.machine(id),
         role: { role: status.role, leader: status.leader, term: status.term },
@@ -252,7 +254,9 @@ export class LogBook {
     return this;
   }
 
+  /** The node's process ended, and another one begins. */
   start(id: number): this {
+    this.#restarts.set(id, 1 + (this.#restarts.get(id) ?? 0));
     for (const checker of this.#checkers) checker.started?.(nodeId(id));
     return this;
   }
