@@ -7,6 +7,7 @@ test.each([
   ["http://localhost:9324/000000000000/orders/", "orders"],
   ["http://localhost:4566/queue/eu-west-1/000000000000/orders", "orders"],
   ["http://localhost:9324//000000000000//orders", "orders"],
+  ["http://localhost:9324/000000000000//orders//", "orders"],
   ["000000000000/orders", "orders"],
   ["/000000000000/orders", "orders"],
   ["orders", "orders"],
@@ -25,6 +26,7 @@ test.each([
     "InvalidAddress",
     "The address http://localhost:9324 is not valid for this endpoint.",
   ],
+  [{ QueueUrl: "//" }, "InvalidAddress", "The address // is not valid for this endpoint."],
   [{ QueueUrl: "a/b c" }, "QueueDoesNotExist", "The specified queue does not exist."],
   [{ QueueUrl: "x".repeat(81) }, "QueueDoesNotExist", "The specified queue does not exist."],
 ])("%j is refused", (input, kind, message) => {

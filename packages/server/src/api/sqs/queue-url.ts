@@ -36,8 +36,9 @@ export function queueNameOf(input: Members): string {
 function lastSegment(url: string): string {
   const scheme = url.indexOf("://");
   const path = scheme < 0 ? url : url.slice(afterHost(url, scheme + 3));
-  const trimmed = path.endsWith("/") ? path.slice(0, -1) : path;
-  return trimmed.slice(trimmed.lastIndexOf("/") + 1);
+  let end = path.length;
+  while (end > 0 && path[end - 1] === "/") end -= 1;
+  return path.slice(path.lastIndexOf("/", end - 1) + 1, end);
 }
 
 function afterHost(url: string, from: number): number {
