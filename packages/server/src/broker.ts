@@ -100,6 +100,10 @@ export interface NewMessage {
   readonly deduplicationId?: string;
 }
 
+/** Why a FIFO queue refuses a message without a deduplication id that it does not make itself; clients compare it. */
+export const NO_DEDUPLICATION_ID: string =
+  "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly";
+
 export type SendResult =
   | {
       readonly ok: true;

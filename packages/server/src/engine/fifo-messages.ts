@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { KQueueyError } from "@kqueuey/contract";
 import { type FifoMessage, type GroupedMessage, KEY_BYTES, type SendMessage } from "@kqueuey/queue";
-import type { NewMessage, QueueAttributes } from "../broker.ts";
+import { type NewMessage, NO_DEDUPLICATION_ID, type QueueAttributes } from "../broker.ts";
 
 /** Throws INVALID_ARGUMENT, and nothing is sent, unless each message says all that a FIFO queue needs. */
 export function checkFifoMessages(
@@ -14,9 +14,7 @@ export function checkFifoMessages(
       throw invalid("The request must contain the parameter MessageGroupId.");
     }
     if (deduplicationId === undefined && !fifo.contentBasedDeduplication) {
-      throw invalid(
-        "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
-      );
+      throw invalid(NO_DEDUPLICATION_ID);
     }
     if (delayMs !== undefined && delayMs > 0) {
       throw invalid("a message of a FIFO queue has no delay of its own: set the queue's");

@@ -1,4 +1,5 @@
 import { encodeUtf8, must } from "@kqueuey/base";
+import { NO_DEDUPLICATION_ID } from "../../broker.ts";
 import {
   type BatchEntry,
   batchAnswer,
@@ -9,6 +10,7 @@ import {
 } from "./batch.ts";
 import type { SqsAction, SqsCall } from "./call.ts";
 import { SqsError } from "./errors.ts";
+import { optionalText } from "./input.ts";
 import type { SqsLimits } from "./limits.ts";
 import {
   type OutgoingMessage,
@@ -22,9 +24,15 @@ import { isFifoQueueName, queueNameOf } from "./queue-url.ts";
 export const sendMessageBatch: SqsAction = async (call, input) => {
   const queue = queueNameOf(input);
   const entries = readEntries(input, "SendMessageBatchRequestEntry", call.limits);
-  if (isFifoQueueName(queue)) checkGroups(entries);
+  const isFifo = isFifoQueueName(queue);
+  if (isFifo) checkGroups(entries);
   const items = readEach(entries, (entry) => readOutgoingMessage(call, entry, queue));
-  checkTotal(call.limits, entries, items);
+  const tooLong = findTooLong(call.limits, entries, items);
+  // That every message has its ids comes before what else is wrong; the broker sees to it when nothing is.
+  if (isFifo && (tooLong !== undefined || items.some((item) => item instanceof SqsError))) {
+    await checkDeduplicationIds(call, queue, entries);
+  }
+  if (tooLong !== undefined) throw tooLong;
   const outcomes = await performEach({ call, queue }, items, (messages) =>
     sendAll(call, queue, messages),
   );
@@ -33,19 +41,34 @@ export const sendMessageBatch: SqsAction = async (call, input) => {
 
 /** One entry without a group refuses the whole batch of a FIFO queue. */
 function checkGroups(entries: readonly BatchEntry[]): void {
-  if (entries.every(({ input }) => input["MessageGroupId"] !== undefined)) return;
+  if (entries.every(({ input }) => optionalText(input, "MessageGroupId") !== undefined)) return;
   throw new SqsError(
     "InvalidParameterValue",
     "The request must contain the parameter MessageGroupId.",
   );
 }
 
+/** So does one without a deduplication id, where the queue makes none of the body. */
+async function checkDeduplicationIds(
+  call: SqsCall,
+  queue: string,
+  entries: readonly BatchEntry[],
+): Promise<void> {
+  const hasAll = entries.every(
+    ({ input }) => optionalText(input, "MessageDeduplicationId") !== undefined,
+  );
+  if (hasAll) return;
+  const { attributes } = await call.broker.describeQueue(call.context, queue);
+  if (attributes.fifo?.contentBasedDeduplication !== false) return;
+  throw new SqsError("InvalidParameterValue", NO_DEDUPLICATION_ID);
+}
+
 /** The bytes of all entries, those that will fail included, must fit in one message's maximum. */
-function checkTotal(
+function findTooLong(
   { batchBytesMax }: SqsLimits,
   entries: readonly BatchEntry[],
   items: readonly (OutgoingMessage | SqsError)[],
-): void {
+): SqsError | undefined {
   let bytes = 0;
   entries.forEach((entry, at) => {
     const item = must(items[at], "every entry was read");
@@ -54,8 +77,8 @@ function checkTotal(
       bytes += encodeUtf8(entry.input["MessageBody"]).length;
     }
   });
-  if (bytes <= batchBytesMax) return;
-  throw new SqsError(
+  if (bytes <= batchBytesMax) return undefined;
+  return new SqsError(
     "BatchRequestTooLong",
     `Batch requests cannot be longer than ${batchBytesMax} bytes. You have sent ${bytes} bytes.`,
   );

@@ -78,6 +78,16 @@ const SENDING: readonly Behaviour[] = [
       ];
       const batch = sqs.call("SendMessageBatch", { QueueUrl: "q.fifo", Entries });
       await refused(batch, "InvalidParameterValue", text);
+      // It comes before what is wrong with an entry, and before the size of all.
+      for (const MessageBody of ["", "x".repeat(1_048_576)]) {
+        const worse = [...Entries, { Id: "c", ...entry, MessageBody }];
+        const all = sqs.call("SendMessageBatch", { QueueUrl: "q.fifo", Entries: worse });
+        await refused(all, "InvalidParameterValue", text);
+      }
+      await sqs.createQueue("p.fifo", { FifoQueue: "true", ContentBasedDeduplication: "true" });
+      const faulty = { QueueUrl: "p.fifo", Entries: [{ Id: "c", ...entry, MessageBody: "" }] };
+      const { Failed: failed } = await ok(sqs, "SendMessageBatch", faulty);
+      assert.equal(Array.isArray(failed) ? failed.length : 0, 1);
     },
   },
   {
