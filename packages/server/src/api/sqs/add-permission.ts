@@ -1,10 +1,17 @@
 import { NO_OUTPUT, type SqsAction, type SqsCall } from "./call.ts";
 import { invalidParameter, missingParameter, SqsError } from "./errors.ts";
 import { type Members, requiredText, textList } from "./input.ts";
-import { emptyPolicy, hasLabel, parsePolicy, policyText, STATEMENTS_MAX } from "./policy.ts";
+import {
+  ACTIONS_MAX,
+  checkCount,
+  checkPolicyCounts,
+  emptyPolicy,
+  hasLabel,
+  parsePolicy,
+  policyText,
+  STATEMENTS_MAX,
+} from "./policy.ts";
 import { queueArn, queueNameOf } from "./queue-url.ts";
-
-const ACTIONS_MAX = 7;
 
 /** What a queue's owner may let others do; the rest is the owner's. */
 const GRANTABLE: ReadonlySet<string> = new Set([
@@ -30,13 +37,9 @@ export const addPermission: SqsAction = async (call, input) => {
   if (policy.statements.some((other) => hasLabel(other, label))) {
     throw invalidParameter("Label", label, "Already exists.");
   }
-  if (policy.statements.length === STATEMENTS_MAX) {
-    throw new SqsError(
-      "OverLimit",
-      `${STATEMENTS_MAX + 1} Statements were found, maximum allowed is ${STATEMENTS_MAX}.`,
-    );
-  }
   const statements = [...policy.statements, statement];
+  checkCount("Statements", statements.length, STATEMENTS_MAX);
+  checkPolicyCounts({ ...policy, statements });
   const text = policyText({ ...policy, statements });
   if (text === undefined) throw new SqsError("OverLimit", "The queue's policy is too long.");
   await setPolicy(call, name, text);
@@ -72,12 +75,7 @@ function readStatement(
   }
   const actions = textList(input, "Actions");
   if (actions.length === 0) throw missingParameter("Actions");
-  if (actions.length > ACTIONS_MAX) {
-    throw new SqsError(
-      "OverLimit",
-      `${actions.length} Actions were found, maximum allowed is ${ACTIONS_MAX}.`,
-    );
-  }
+  checkCount("Actions", actions.length, ACTIONS_MAX);
   for (const action of actions) {
     if (GRANTABLE.has(action)) continue;
     const reason = "Only the queue owner is allowed to invoke this action.";

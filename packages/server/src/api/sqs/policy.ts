@@ -3,10 +3,16 @@
  * RemovePermission edit its statements. It is stored and shown; requests are not judged by it.
  */
 import { encodeUtf8 } from "@kqueuey/base";
+import { SqsError } from "./errors.ts";
 import { isMembers, type Members } from "./input.ts";
 
 const BYTES_MAX = 8_192;
 export const STATEMENTS_MAX = 20;
+/** Of one statement. */
+export const ACTIONS_MAX = 7;
+/** Of all statements together, as are conditions. */
+const PRINCIPALS_MAX = 50;
+const CONDITIONS_MAX = 10;
 
 /** A policy's members and its statements, one by one. */
 export interface Policy {
@@ -28,6 +34,37 @@ export function parsePolicy(text: string): Policy | undefined {
   const statements =
     statement === undefined ? [] : Array.isArray(statement) ? statement : [statement];
   return statements.length > STATEMENTS_MAX ? undefined : { document, statements };
+}
+
+/** Throws OverLimit for more of something than the service takes. */
+export function checkPolicyCounts({ statements }: Policy): void {
+  let principals = 0;
+  let conditions = 0;
+  for (const statement of statements) {
+    if (!isMembers(statement)) continue;
+    checkCount("Actions", countOf(statement["Action"]), ACTIONS_MAX);
+    const { Principal: principal, Condition: condition } = statement;
+    for (const kind of isMembers(principal) ? Object.values(principal) : [principal]) {
+      principals += countOf(kind);
+    }
+    // {"StringEquals": {"aws:SourceAccount": …, …}, …}: each key under an operator is a condition.
+    for (const keys of isMembers(condition) ? Object.values(condition) : []) {
+      conditions += isMembers(keys) ? Object.keys(keys).length : 1;
+    }
+  }
+  checkCount("Principals", principals, PRINCIPALS_MAX);
+  checkCount("Conditions", conditions, CONDITIONS_MAX);
+}
+
+function countOf(value: unknown): number {
+  if (value === undefined) return 0;
+  return Array.isArray(value) ? value.length : 1;
+}
+
+/** Throws OverLimit, in the service's words, for more than `most`. */
+export function checkCount(what: string, found: number, most: number): void {
+  if (found <= most) return;
+  throw new SqsError("OverLimit", `${found} ${what} were found, maximum allowed is ${most}.`);
 }
 
 /** The text of a policy; undefined when it is too long to be kept. */

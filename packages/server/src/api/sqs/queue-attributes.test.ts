@@ -184,6 +184,38 @@ describe("texts", () => {
     ]);
   });
 
+  const policyOfAll = (...statements: unknown[]): string =>
+    JSON.stringify({ Statement: statements });
+  const list = (count: number): string[] => Array.from({ length: count }, (_, at) => `a${at}`);
+  const conditions = (count: number): unknown => ({
+    Condition: {
+      StringEquals: Object.fromEntries(list(count - 1).map((key) => [key, "x"])),
+      Bool: { "aws:SecureTransport": "true" },
+    },
+  });
+
+  test.each([
+    policyOfAll({ Action: list(7) }, { Action: list(7) }),
+    policyOfAll({ Principal: { AWS: list(49) } }, { Principal: "*" }),
+    policyOfAll(conditions(5), conditions(5)),
+  ])("%s is not too much", async (text) => {
+    expect(await set({ Policy: text })).toEqual(FINE);
+  });
+
+  test.each([
+    ["8 Actions were found, maximum allowed is 7.", policyOfAll({ Action: list(8) })],
+    [
+      "51 Principals were found, maximum allowed is 50.",
+      policyOfAll({ Principal: { AWS: list(50) } }, { Principal: { Service: "s3.amazonaws.com" } }),
+    ],
+    ["11 Conditions were found, maximum allowed is 10.", policyOfAll(conditions(6), conditions(5))],
+  ])("%s", async (message, text) => {
+    expect(await set({ Policy: text })).toEqual([
+      403,
+      errorOutput("com.amazonaws.sqs#OverLimit", message),
+    ]);
+  });
+
   test("a KMS key turns SqsManagedSseEnabled off, and off it stays", async () => {
     expect(await set({ KmsMasterKeyId: "alias/k" })).toEqual(FINE);
     const names = ["KmsMasterKeyId", "SqsManagedSseEnabled"];

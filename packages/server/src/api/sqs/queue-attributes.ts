@@ -11,7 +11,7 @@ import {
   readFifoAttribute,
 } from "./fifo-attributes.ts";
 import { isWithinRange, type SqsLimits, type SqsRange } from "./limits.ts";
-import { parsePolicy } from "./policy.ts";
+import { checkPolicyCounts, parsePolicy } from "./policy.ts";
 import { isFifoQueueName, queueArn } from "./queue-url.ts";
 import {
   allowsSource,
@@ -166,13 +166,19 @@ function readTextAttribute(name: string, text: string): string {
       if (text !== "") checkRedriveAllowPolicy(text);
       return text;
     case "Policy":
-      if (text !== "" && parsePolicy(text) === undefined) throw invalidAttributeValue(name);
+      if (text !== "") checkPolicy(text);
       return text;
     default:
       // A key id or an alias has 256 characters at most; an ARN around it somewhat more.
       if (text.length > 2_048) throw invalidAttributeValue(name);
       return text;
   }
+}
+
+function checkPolicy(text: string): void {
+  const policy = parsePolicy(text);
+  if (policy === undefined) throw invalidAttributeValue("Policy");
+  checkPolicyCounts(policy);
 }
 
 /** Throws InvalidParameterValue unless the dead-letter target exists and takes messages of `source`. */
