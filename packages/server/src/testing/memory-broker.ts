@@ -361,6 +361,17 @@ export class MemoryBroker implements Broker {
   #check(): void {
     if (this.#failure !== undefined) throw this.#failure;
     this.#moves.advance(this.#clock.nowMs());
+    for (const queue of this.#queues.values()) this.#bury(queue);
+  }
+
+  /** As in the engine, the dead letters of a standard queue move once the time of their last receive is over. */
+  #bury(queue: MemoryQueue): void {
+    const target = this.#queues.get(queue.attributes.deadLetter?.queue ?? "");
+    if (target === undefined || target === queue || queue.attributes.fifo !== undefined) return;
+    const nowMs = this.#clock.nowMs();
+    for (const message of queue.takeExhausted(nowMs)) {
+      target.acceptDeadLetter(nowMs, queue.name, message);
+    }
   }
 
   #queue(name: string): MemoryQueue {

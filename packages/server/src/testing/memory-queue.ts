@@ -138,6 +138,17 @@ export class MemoryQueue {
     );
   }
 
+  /** Takes out what is available and was received as often as the queue allows. */
+  takeExhausted(nowMs: number): readonly MemoryMessage[] {
+    const receivesMax = this.attributes.deadLetter?.maximumReceives ?? Number.POSITIVE_INFINITY;
+    this.#expire(nowMs);
+    const exhausted = this.#messages.filter(
+      ({ hiddenBy, receiveCount }) => hiddenBy === "nothing" && receiveCount >= receivesMax,
+    );
+    for (const message of exhausted) this.#remove(message);
+    return exhausted;
+  }
+
   /** Gives a message away for good. */
   give(message: MemoryMessage): void {
     this.#remove(message);

@@ -128,7 +128,8 @@ describe("StartMessageMoveTask", () => {
     sqs.clock.advance(1_000);
     expect(await available("q")).toBe("3");
     expect(await available("dead")).toBe("0");
-    const got = await ask("ReceiveMessage", { QueueUrl: "q", AttributeNames: ["All"] });
+    const asked = { QueueUrl: "q", AttributeNames: ["All"], VisibilityTimeout: 600 };
+    const got = await ask("ReceiveMessage", asked);
     expect(got).toMatchObject({
       Messages: [{ Body: "body 0", Attributes: { ApproximateReceiveCount: "1" } }],
     });

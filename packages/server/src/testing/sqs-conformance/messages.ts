@@ -1,7 +1,7 @@
 /** Messages: sent, received, kept hidden, deleted, buried. */
 import assert from "node:assert/strict";
 import { SQS_LIMITS } from "../../api/sqs/limits.ts";
-import { attributes, type Behaviour, ok, receive, redriveTo, refused } from "./behaviour.ts";
+import { attributes, type Behaviour, ok, receive, redriveTo, refused, set } from "./behaviour.ts";
 import { MOVING } from "./moving.ts";
 
 const SENDING: readonly Behaviour[] = [
@@ -374,7 +374,7 @@ const BURYING: readonly Behaviour[] = [
     action: "Dead letters",
     behaviour: "a message received `maxReceiveCount` times",
     service: "moves at the next receive, with its id, attributes, count and time of sending",
-    ours: "the same, in one step: it is in one of the two queues at any time",
+    ours: "the same, in one step, and as soon as the time of its last receive is over: it is where it is looked for, also when nobody receives any more. A handle of that receive is then too late: a deletion is a success and leaves the dead letter, a change of visibility is `InvalidParameterValue`. (A FIFO queue's moves at the next receive.)",
     test: async (sqs) => {
       await sqs.createQueue("dead");
       await sqs.createQueue("q", { VisibilityTimeout: "0", RedrivePolicy: redriveTo("dead", 1) });
@@ -386,6 +386,15 @@ const BURYING: readonly Behaviour[] = [
       assert.deepEqual(dead?.["Attributes"], { ApproximateReceiveCount: "2" });
       const shown = await attributes(sqs, "dead", "ApproximateNumberOfMessagesNotVisible");
       assert.deepEqual(shown, { ApproximateNumberOfMessagesNotVisible: "1" });
+      await set(sqs, "q", { VisibilityTimeout: "5" });
+      await sqs.sendMessage("q", "b");
+      const handle = await sqs.receiveHandle("q");
+      sqs.clock.advance(6_000);
+      const late = { QueueUrl: "q", ReceiptHandle: handle };
+      await ok(sqs, "DeleteMessage", late);
+      const change = sqs.call("ChangeMessageVisibility", { ...late, VisibilityTimeout: 9 });
+      await refused(change, "InvalidParameterValue", "Message does not exist");
+      assert.equal((await receive(sqs, "dead")).length, 1);
     },
   },
 ];
