@@ -9,6 +9,7 @@ import { drawStrikes } from "./nemesis/draw.ts";
 import type { Strike } from "./nemesis/strike.ts";
 import type { NetworkFaults } from "./network.ts";
 import { stream } from "./streams.ts";
+import { drawFairQueues } from "./workload/fair-plan.ts";
 import { drawFifoQueues } from "./workload/fifo-plan.ts";
 import { drawWorkload, type WorkloadPlan } from "./workload/plan.ts";
 
@@ -49,8 +50,8 @@ export interface Plan {
 /** What a caller chooses; everything else is drawn. */
 export interface PlanSize {
   readonly faultyMs: number;
-  /** As seeds were drawn before there were FIFO queues. */
-  readonly withoutFifo?: true;
+  /** As seeds were drawn when there were no other queues yet; absent: as they are today. */
+  readonly only?: "standard" | "fifo";
 }
 
 const KIB = 1024;
@@ -70,16 +71,24 @@ export function planOf(seed: number, size: PlanSize): Plan {
     network: drawNetwork(random),
     disk: drawDisk(random),
     sizes: drawSizes(random),
-    workload: size.withoutFifo === true ? standard : withFifoQueues(seed, standard),
+    workload: withMoreQueues(seed, standard, size.only),
     strikes: drawStrikes(stream(seed, "strikes"), { nodes, faultyMs: size.faultyMs }),
     lastingMinority: drawMinority(random, nodes),
   };
 }
 
-function withFifoQueues(seed: number, workload: WorkloadPlan): WorkloadPlan {
-  const { queues } = workload;
-  const more = drawFifoQueues(stream(seed, "fifo queues"), queues.length);
-  return { ...workload, queues: [...queues, ...more] };
+/** FIFO queues, then standard ones with message groups: each kind from a stream of its own. */
+function withMoreQueues(
+  seed: number,
+  workload: WorkloadPlan,
+  only: PlanSize["only"],
+): WorkloadPlan {
+  const queues = [...workload.queues];
+  if (only !== "standard")
+    queues.push(...drawFifoQueues(stream(seed, "fifo queues"), queues.length));
+  if (only === undefined)
+    queues.push(...drawFairQueues(stream(seed, "fair queues"), queues.length));
+  return { ...workload, queues };
 }
 
 function drawMinority(random: Prng, nodes: number): number[] {

@@ -1,7 +1,7 @@
 /** What the auditor keeps of a queue and of each message, for as long as the run lasts. */
 import { Heap } from "@kqueuey/base";
-import type { MessageId } from "../history/event.ts";
-import type { DeadLetterPolicy, DeduplicationScope } from "./entry-reader.ts";
+import type { FairnessCounts, MessageId } from "../history/event.ts";
+import type { DeadLetterPolicy, DeduplicationScope, FairnessSettings } from "./entry-reader.ts";
 import { Groups } from "./groups.ts";
 
 /** Where a message is; "gone" for good. */
@@ -40,7 +40,7 @@ export interface Message {
   readonly entry: number;
   readonly offset: number;
   readonly bytes: number;
-  /** In a FIFO queue; else "". */
+  /** "": it has none. */
   readonly group: string;
   /** Cluster time at which it came to this queue, and left it. */
   readonly cameAtMs: number;
@@ -76,12 +76,14 @@ export interface QueueCounters {
 export interface Attributes {
   readonly numbers: ReadonlyMap<string, number>;
   readonly deadLetter: DeadLetterPolicy | undefined;
+  /** Of a standard queue that was told. */
+  readonly fairness: FairnessSettings | undefined;
 }
 
 /** What a reader would have been told after some entry. */
 export interface ReadableState {
   readonly index: number;
-  readonly counters: QueueCounters;
+  readonly counters: QueueCounters & FairnessCounts;
   readonly attributes: Attributes;
 }
 
@@ -131,6 +133,8 @@ export class Queue {
   readonly redelivered: Heap<Message> = new Heap(bySequence);
   /** Its readable state after each entry that changed it, ascending. */
   readonly states: ReadableState[] = [];
+  /** A standard queue that was ever given a message with a group. */
+  hasGroups = false;
   /** Undefined: a standard queue. */
   readonly fifo: Fifo | undefined;
 

@@ -3,6 +3,7 @@
  * application of an index, by whichever node, defines it; the checkers compare everybody with the account.
  */
 import type { Entry } from "@kqueuey/raft";
+import type { FairnessCounts } from "../history/event.ts";
 import { Fifo, Queue } from "./account.ts";
 import { AuditedCatalogue } from "./catalogue.ts";
 import {
@@ -12,6 +13,7 @@ import {
   readEntry,
   type SettleKind,
 } from "./entry-reader.ts";
+import { FairRules, fairnessOf } from "./fair-rules.ts";
 import { FifoRules } from "./fifo-rules.ts";
 import { Ledger } from "./ledger.ts";
 import { Moves, type Task } from "./moves.ts";
@@ -35,7 +37,7 @@ export interface TaskAfter extends Pick<Task, "id" | "status" | "moved" | "toMov
   readonly source: number;
 }
 
-export interface QueueAfter {
+export interface QueueAfter extends FairnessCounts {
   readonly id: number;
   readonly available: number;
   readonly inFlight: number;
@@ -60,6 +62,7 @@ const NO_CHANGES: AttributeChanges = {
   numbers: new Map(),
   deadLetter: "keep",
   deduplicationScope: undefined,
+  fairness: undefined,
 };
 
 /** Commands on a queue that exists. */
@@ -68,6 +71,7 @@ type QueueCommand = Extract<
   {
     readonly kind:
       | "send"
+      | "sendGrouped"
       | "sendFifo"
       | "receive"
       | SettleKind
@@ -81,6 +85,7 @@ export class Auditor {
   readonly rules: Rules = new Rules();
   readonly moves: Moves = new Moves(this.rules);
   readonly #fifoRules = new FifoRules(this.rules);
+  readonly fairRules: FairRules = new FairRules(this.rules);
   readonly catalogue: AuditedCatalogue = new AuditedCatalogue();
   /** Every queue that ever was, deleted ones too. */
   readonly queuesByName: Map<string, Queue> = new Map();
@@ -116,7 +121,7 @@ export class Auditor {
     if (entry.kind === "commands") this.#auditCommands(entry);
     const queues: QueueAfter[] = [];
     for (const queue of touched) {
-      const counters = { ...queue.counters };
+      const counters = { ...queue.counters, ...fairnessOf(queue) };
       queue.states.push({ index: entry.index, counters, attributes: queue.attributes });
       if (!queue.isDeleted) queues.push({ id: queue.id, ...counters });
     }
@@ -194,6 +199,7 @@ export class Auditor {
       case "deleteQueue":
         return this.#delete(command.queueId, at);
       case "send":
+      case "sendGrouped":
       case "sendFifo":
       case "receive":
       case "tombstone":
@@ -215,6 +221,7 @@ export class Auditor {
     const { fifo } = queue;
     switch (command.kind) {
       case "send":
+      case "sendGrouped":
         if (fifo !== undefined) return refused("wrong-kind");
         return { kind: "sent", messageIds: rules.send(queue, command.messages, at) };
       case "sendFifo":
@@ -231,11 +238,11 @@ export class Auditor {
         }
         const room = command.inFlightMax - queue.counters.inFlight;
         if (room <= 0) return refused("in-flight-limit");
-        const limit = Math.min(command.limit, room);
-        return {
-          kind: "granted",
-          grants: rules.receive(queue, { ...command, limit, leaseMs }, at),
-        };
+        const asked = { ...command, limit: Math.min(command.limit, room), leaseMs };
+        const grants = queue.hasGroups
+          ? this.fairRules.receive(queue, asked, at)
+          : rules.receive(queue, asked, at);
+        return { kind: "granted", grants };
       }
       case "tombstone":
       case "extend":
@@ -268,7 +275,10 @@ export class Auditor {
     const { queueId: id, name } = command;
     if (this.rules.queues.has(id)) return done(false);
     if (this.#deleted.has(id)) return refused("queue-deleted");
-    const initial = changed({ numbers: DEFAULTS, deadLetter: undefined }, NO_CHANGES);
+    const initial = changed(
+      { numbers: DEFAULTS, deadLetter: undefined, fairness: undefined },
+      NO_CHANGES,
+    );
     const { deduplicationScope: scope } = command.attributes;
     const fifo = scope === undefined ? undefined : new Fifo(scope);
     const queue = new Queue(id, name, changed(initial, command.attributes), fifo);
@@ -297,5 +307,6 @@ function changed(before: Queue["attributes"], changes: AttributeChanges): Queue[
       : changes.deadLetter === "none"
         ? undefined
         : changes.deadLetter;
-  return { numbers: new Map([...before.numbers, ...changes.numbers]), deadLetter };
+  const fairness = changes.fairness ?? before.fairness;
+  return { numbers: new Map([...before.numbers, ...changes.numbers]), deadLetter, fairness };
 }

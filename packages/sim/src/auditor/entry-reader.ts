@@ -9,9 +9,17 @@ export interface AttributeChanges {
   readonly deadLetter: DeadLetterPolicy | "none" | "keep";
   /** Where the deduplication ids of a FIFO queue count; absent: not mentioned. */
   readonly deduplicationScope: DeduplicationScope | undefined;
+  /** Absent: not mentioned. */
+  readonly fairness: FairnessSettings | undefined;
 }
 
 export type DeduplicationScope = "queue" | "messageGroup";
+
+/** From when on a message group of a standard queue is noisy. */
+export interface FairnessSettings {
+  readonly inFlightMin: number;
+  readonly inFlightPercent: number;
+}
 
 export interface DeadLetterPolicy {
   readonly queueId: number;
@@ -20,6 +28,8 @@ export interface DeadLetterPolicy {
 }
 
 export interface AuditedSend {
+  /** Name of its message group; "": it has none. */
+  readonly group: string;
   /** Absent: the queue's delay. */
   readonly delayMs: number | undefined;
   readonly body: string;
@@ -88,7 +98,10 @@ export type AuditedCommand =
   | MoveCommand
   | (Common &
       (
-        | { readonly kind: "send"; readonly messages: readonly AuditedSend[] }
+        | {
+            readonly kind: "send" | "sendGrouped";
+            readonly messages: readonly AuditedSend[];
+          }
         | { readonly kind: "sendFifo"; readonly messages: readonly AuditedFifoSend[] }
         | AuditedReceive
         | { readonly kind: SettleKind; readonly leases: readonly AuditedLease[] }
@@ -115,9 +128,12 @@ const BODY_FIXED_BYTES = 8;
 const TASK_ID_BYTES = 16;
 /** What stands for the name of a group, of a deduplication id or of an attempt. */
 const KEY_BYTES = 16;
+const NO_GROUP = "00".repeat(KEY_BYTES);
 const HAS_TRACE = 1;
 const HAS_GROUP = 2;
 const HAS_DEDUPLICATION_ID = 4;
+/** What stands before the settings of fairness, where a FIFO queue has its own bits. */
+const FAIRNESS = 4;
 const PADDING = ".";
 const NUMBERS = [
   "visibilityTimeoutMs",
@@ -179,7 +195,11 @@ function readFields(
   const { requestKey, counted, queueId } = common;
   switch (kind) {
     case 1:
-      return { requestKey, counted, queueId, kind: "send", messages: readMessages(data, reader) };
+    case 22: {
+      const messages = readMessages(data, reader, kind === 22);
+      const name = kind === 22 ? "sendGrouped" : "send";
+      return { requestKey, counted, queueId, kind: name, messages };
+    }
     case 2:
       return { requestKey, counted, queueId, ...readReceive(reader) };
     case 3:
@@ -278,11 +298,14 @@ function longMs(word: number): number {
   return word < 0x8000_0000 ? word : (word - 0x8000_0000) * 1_000;
 }
 
-function readMessages(data: Uint8Array, reader: ByteReader): AuditedSend[] {
+function readMessages(data: Uint8Array, reader: ByteReader, hasGroups: boolean): AuditedSend[] {
   const count = reader.u16();
   const messages: AuditedSend[] = [];
   for (let i = 0; i < count && reader.ok; i++) {
-    messages.push({ delayMs: readDuration(reader), ...readRecord(data, reader) });
+    const delayMs = readDuration(reader);
+    const key = hasGroups ? toHex(reader.raw(KEY_BYTES)) : NO_GROUP;
+    const group = key === NO_GROUP ? "" : key;
+    messages.push({ delayMs, group, ...readRecord(data, reader) });
   }
   return messages;
 }
@@ -346,8 +369,14 @@ function readAttributes(reader: ByteReader): AttributeChanges {
     if ((mask & (1 << bit)) !== 0) numbers.set(name, longMs(reader.u32()));
   });
   const deadLetter = readPolicy(mask, reader);
-  const isFifo = (mask & (4 << NUMBERS.length)) !== 0;
-  return { numbers, deadLetter, deduplicationScope: isFifo ? readScope(reader) : undefined };
+  const isOfOneKind = (mask & (4 << NUMBERS.length)) !== 0;
+  const bits = isOfOneKind ? reader.u8() : undefined;
+  if (bits === FAIRNESS) {
+    const fairness = { inFlightMin: reader.u32(), inFlightPercent: reader.u8() };
+    return { numbers, deadLetter, deduplicationScope: undefined, fairness };
+  }
+  const deduplicationScope = bits === undefined ? undefined : scopeOf(bits);
+  return { numbers, deadLetter, deduplicationScope, fairness: undefined };
 }
 
 function readPolicy(mask: number, reader: ByteReader): AttributeChanges["deadLetter"] {
@@ -358,6 +387,6 @@ function readPolicy(mask: number, reader: ByteReader): AttributeChanges["deadLet
   return { queueId, group, maximumReceives: reader.u16() };
 }
 
-function readScope(reader: ByteReader): DeduplicationScope {
-  return (reader.u8() & 1) === 0 ? "queue" : "messageGroup";
+function scopeOf(bits: number): DeduplicationScope {
+  return (bits & 1) === 0 ? "queue" : "messageGroup";
 }

@@ -81,7 +81,6 @@ export class Rules {
       const what = {
         ...send,
         id: messageIdOf(queue.id, queue.nextSequence),
-        group: "",
         entry: at.index,
         enqueuedSecond: Math.floor(at.now / 1_000),
         source: 0,
@@ -124,7 +123,8 @@ export class Rules {
     };
     queue.nextSequence += 1;
     queue.live.set(message.sequence, message);
-    queue.fifo?.groups.join(message);
+    if (queue.fifo !== undefined) queue.fifo.groups.join(message);
+    else if (group !== "") queue.hasGroups = true;
     this.messages.push(message);
     this.touched.add(queue);
     return message;

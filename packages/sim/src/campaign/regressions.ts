@@ -26,9 +26,13 @@ export function readRegressions(): Regression[] {
   return list.map(decode);
 }
 
-/** Seeds of before there were FIFO queues are not marked, and mean what they meant then. */
-function sizeOf(faultyMs: number, fifo: boolean): PlanSize {
-  return fifo ? { faultyMs } : { faultyMs, withoutFifo: true };
+/** Seeds are marked with the kinds of queues that there were, and mean what they meant then. */
+function sizeOf(
+  faultyMs: number,
+  has: { readonly fifo: boolean; readonly fair: boolean },
+): PlanSize {
+  if (has.fair) return { faultyMs };
+  return { faultyMs, only: has.fifo ? "fifo" : "standard" };
 }
 
 function decode(value: unknown, at: number): Regression {
@@ -48,7 +52,13 @@ function decode(value: unknown, at: number): Regression {
   const stored = entry.get("plan");
   const plan =
     stored === undefined
-      ? planOf(number("seed"), sizeOf(number("virtualSeconds") * 1_000, entry.get("fifo") === true))
+      ? planOf(
+          number("seed"),
+          sizeOf(number("virtualSeconds") * 1_000, {
+            fifo: entry.get("fifo") === true,
+            fair: entry.get("fair") === true,
+          }),
+        )
       : decodePlan(stored);
   return { symptom: text("symptom"), found: text("found"), fixedBy: text("fixedBy"), plan };
 }

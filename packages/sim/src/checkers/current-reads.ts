@@ -5,7 +5,12 @@
  */
 import type { Attributes, Queue } from "../auditor/account.ts";
 import type { Auditor } from "../auditor/auditor.ts";
-import type { Answer, AttributeValues, Counters as CountersSeen } from "../history/event.ts";
+import type {
+  Answer,
+  AttributeValues,
+  Counters as CountersSeen,
+  FairnessCounts,
+} from "../history/event.ts";
 import type { Call } from "../history/history.ts";
 import type { Checker, NodeView, RunEnd, Violation } from "./checker.ts";
 import { Verdicts } from "./verdicts.ts";
@@ -81,14 +86,19 @@ export class CurrentReads implements Checker {
   #judgeState(
     call: Call,
     name: string,
-    { counters, attributes }: Extract<Answer, { readonly kind: "described" }>,
+    told: Extract<Answer, { readonly kind: "described" }>,
   ): void {
     const queue = this.#auditor.queuesByName.get(name);
     const { floor, ceiling } = this.#windowOf(call);
-    if (queue !== undefined && wasReadable(queue, { floor, ceiling, counters, attributes })) return;
+    if (queue !== undefined && wasReadable(queue, { floor, ceiling, ...told })) return;
+    const { counters, fairness } = told;
+    const groups =
+      fairness === undefined
+        ? ""
+        : `${fairness.noisyGroups} noisy groups, ${fairness.availableQuiet} available of others, `;
     this.#verdicts.broken(
       `call ${call.invoked.call} on ${name}: told ${counters.available} available, ` +
-        `${counters.inFlight} in flight, ${counters.delayed} delayed, ` +
+        `${counters.inFlight} in flight, ${counters.delayed} delayed, ${groups}` +
         `which it was never between indexes ${floor} and ${ceiling}`,
     );
   }
@@ -109,6 +119,7 @@ interface Seen {
   readonly floor: number;
   readonly ceiling: number;
   readonly counters: CountersSeen;
+  readonly fairness?: FairnessCounts;
   readonly attributes: AttributeValues;
 }
 
@@ -124,11 +135,14 @@ function wasReadable(queue: Queue, seen: Seen): boolean {
   for (let at = Math.max(0, low - 1); at < states.length; at++) {
     const state = states[at];
     if (state === undefined || state.index > seen.ceiling) return false;
-    const { available, inFlight, delayed } = state.counters;
+    const { available, inFlight, delayed, noisyGroups, availableQuiet } = state.counters;
+    const { fairness } = seen;
     const isSame =
       available === seen.counters.available &&
       inFlight === seen.counters.inFlight &&
       delayed === seen.counters.delayed &&
+      noisyGroups === (fairness?.noisyGroups ?? noisyGroups) &&
+      availableQuiet === (fairness?.availableQuiet ?? availableQuiet) &&
       hasValues(state.attributes, seen.attributes);
     if (isSame) return true;
   }

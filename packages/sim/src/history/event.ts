@@ -15,7 +15,7 @@ export interface NewMessage {
   readonly body: string;
   /** Absent: the queue's delay. */
   readonly delayMs?: number;
-  /** In a FIFO queue: its message group. */
+  /** Its message group. */
   readonly group?: string;
   /**
    * In a FIFO queue: equal for messages of which only the first is stored. Names the group too where deduplication
@@ -85,6 +85,13 @@ export interface GrantedMessage {
 /** What became of one receipt. */
 export type Settled = "ok" | "gone" | "stale" | "not-in-flight" | "too-long";
 
+/** Of the message groups of a standard queue. */
+export interface FairnessCounts {
+  readonly noisyGroups: number;
+  /** Messages ready that are of no noisy group. */
+  readonly availableQuiet: number;
+}
+
 export interface Counters {
   readonly available: number;
   readonly inFlight: number;
@@ -103,6 +110,8 @@ export type Answer =
       readonly kind: "described";
       readonly attributes: AttributeValues;
       readonly counters: Counters;
+      /** Absent: they were not told. */
+      readonly fairness?: FairnessCounts;
     }
   | { readonly kind: "found"; readonly exists: boolean }
   | { readonly kind: "listed"; readonly queues: readonly string[] }

@@ -6,7 +6,7 @@ import { TRUE_CLOCK } from "../clocks.ts";
 import type { Strike, Victim } from "../nemesis/strike.ts";
 import { CALM_NETWORK } from "../network.ts";
 import type { Plan } from "../plan.ts";
-import type { FifoPlan, WorkloadPlan, WorkloadRates } from "../workload/plan.ts";
+import type { FairPlan, FifoPlan, WorkloadPlan, WorkloadRates } from "../workload/plan.ts";
 
 export type Simplification = (plan: Plan) => readonly Plan[];
 
@@ -16,6 +16,7 @@ export const SIMPLIFICATIONS: readonly Simplification[] = [
   fewerNodes,
   fewerQueues,
   plainerFifo,
+  plainerFair,
   fewerClients,
   calmerRates,
   smallerRequests,
@@ -116,6 +117,21 @@ function plainerFifo(plan: Plan): Plan[] {
     ),
   });
   return changes(plan, [each({ groups: 1 }), each({ repeatedIds: 0 }), each({ attempts: 0 })]);
+}
+
+/** Queues with one message group, none of which is louder, without settings of their own. */
+function plainerFair(plan: Plan): Plan[] {
+  const each = (change: (fair: FairPlan) => FairPlan): Partial<WorkloadPlan> => ({
+    queues: plan.workload.queues.map((queue) =>
+      queue.fair === undefined ? queue : { ...queue, fair: change(queue.fair) },
+    ),
+  });
+  return changes(plan, [
+    each((fair) => ({ ...fair, groups: 1 })),
+    each((fair) => ({ ...fair, loud: 0 })),
+    each((fair) => ({ ...fair, ungrouped: 0 })),
+    each(({ fairness: _, ...fair }) => fair),
+  ]);
 }
 
 function fewerClients(plan: Plan): Plan[] {

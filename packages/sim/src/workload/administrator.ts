@@ -5,6 +5,7 @@ import { GROUP } from "../cluster.ts";
 import type { KnownQueue } from "./commands.ts";
 import { deleteSteps, describeRequest, purgeRequest, setRequest } from "./commands.ts";
 import { createQueue } from "./creation.ts";
+import { drawFairness } from "./fair-plan.ts";
 import type { Client, Stage } from "./stage.ts";
 
 const PASSING_QUEUES_MAX = 3;
@@ -52,6 +53,9 @@ export class Administrator {
     this.#marks += 1;
     const mark = MARK_FROM + this.#client.number * MARKS_OF_A_CLIENT + this.#marks;
     const changes = { maximumMessageBytes: mark };
+    if (queue.fair !== undefined && random.chance(1, 3)) {
+      return { ...changes, fairness: drawFairness(random) };
+    }
     if (!random.chance(1, 4)) return changes;
     const planned = plan.queues[queues.indexOf(queue)];
     const policy = planned === undefined ? undefined : queues[planned.deadLetterQueue];

@@ -110,11 +110,12 @@ export function bodyOf(bytes: Uint8Array | undefined): string {
 }
 
 function describedAnswer(view: QueueView): Answer {
-  const { available, inFlight, delayed } = view;
+  const { available, inFlight, delayed, noisyGroups, availableQuiet } = view;
   return {
     kind: "described",
     attributes: attributeValues(view.attributes),
     counters: { available, inFlight, delayed },
+    fairness: { noisyGroups, availableQuiet },
   };
 }
 

@@ -16,6 +16,7 @@ import {
   encodeReserveQueue,
   encodeSend,
   encodeSendFifo,
+  encodeSendGrouped,
   encodeSetQueue,
   encodeStartMove,
   encodeTombstone,
@@ -29,7 +30,7 @@ import { crc32, digest16 } from "../digests.ts";
 import type { NewMessage, Operation, SettleAction } from "../history/event.ts";
 import { attributeValues, PADDING } from "./answer.ts";
 import type { Ask } from "./edge.ts";
-import type { FifoPlan } from "./plan.ts";
+import type { FairPlan, FifoPlan } from "./plan.ts";
 import type { NamedRequestId } from "./request-ids.ts";
 
 /** Bytes of bodies that a receive asks for: more than any batch has. */
@@ -41,6 +42,8 @@ export interface KnownQueue {
   readonly id: QueueId;
   /** Of a FIFO queue. */
   readonly fifo?: FifoPlan;
+  /** Of a standard queue with message groups. */
+  readonly fair?: FairPlan;
 }
 
 /** A receipt that a worker holds, or held. */
@@ -73,13 +76,16 @@ export function sendRequest(
   const records = messages.map((message) => ({
     ...recordOf(message),
     delayMs: message.delayMs,
+    ...(message.group === undefined
+      ? {}
+      : { groupId: message.group, groupKey: keyOf(message.group) }),
   }));
+  const hasGroups = messages.some(({ group }) => group !== undefined);
+  const encodeMessages = hasGroups ? encodeSendGrouped : encodeSend;
   const request = commandOf((writer) => {
-    encodeSend(writer, { requestId: id.id, queueId: queue.id, messages: records }, crc32);
+    encodeMessages(writer, { requestId: id.id, queueId: queue.id, messages: records }, crc32);
   });
-  const asked = messages.map(({ body, delayMs }) =>
-    delayMs === undefined ? { body } : { body, delayMs },
-  );
+  const asked = messages.map(({ bytes: _, ...message }) => message);
   const operation: Operation = { kind: "send", queue: queue.name, messages: asked };
   return { operation, request, requestKey: id.key };
 }

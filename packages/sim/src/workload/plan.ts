@@ -1,5 +1,6 @@
 /** The load of a run as plain data: which queues there are, who uses them, how often each thing is done. */
 import type { Prng } from "@kqueuey/base";
+import type { QueueAttributes } from "@kqueuey/queue";
 
 /** What a queue of the plan has when it is a FIFO queue. Chances are out of 10,000. */
 export interface FifoPlan {
@@ -10,6 +11,20 @@ export interface FifoPlan {
   readonly repeatedIds: number;
   /** A receive names an attempt, and is made again under the same name. */
   readonly attempts: number;
+}
+
+export type FairnessPlan = NonNullable<QueueAttributes["fairness"]>;
+
+/** What a queue of the plan has when it is a standard queue with message groups. Chances are out of 10,000. */
+export interface FairPlan {
+  /** Message groups that its messages are spread over, besides the loud one. */
+  readonly groups: number;
+  /** Half of the time: a batch is of the loud group. */
+  readonly loud: number;
+  /** A message has no group. */
+  readonly ungrouped: number;
+  /** Absent: the queue is told nothing. */
+  readonly fairness?: FairnessPlan;
 }
 
 export interface QueuePlan {
@@ -23,6 +38,8 @@ export interface QueuePlan {
   readonly deadLetterQueue: number;
   /** Absent: a standard queue. */
   readonly fifo?: FifoPlan;
+  /** Absent: its messages have no groups, unless it is a FIFO queue. */
+  readonly fair?: FairPlan;
 }
 
 /** Chances out of 10,000, each of the thing that its owner does next. */

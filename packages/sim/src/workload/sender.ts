@@ -1,4 +1,5 @@
 /** A client that sends batches, and never the same body twice. */
+import type { NewMessage } from "../history/event.ts";
 import {
   type GroupedMessage,
   type KnownQueue,
@@ -6,12 +7,14 @@ import {
   sendFifoRequest,
   sendRequest,
 } from "./commands.ts";
-import type { FifoPlan } from "./plan.ts";
+import type { FairPlan, FifoPlan } from "./plan.ts";
 import type { Client, Stage } from "./stage.ts";
 
 const SMALLEST_BODY_BYTES = 16;
 /** Deduplication ids of a queue that may be used again. */
 const USED_IDS_MAX = 64;
+/** A loud group is loud for so long, then quiet for as long. */
+const LOUD_MS = 1_500;
 const DELAYS_MS = [0, 1, 50, 300, 1_000, 2_500];
 
 export class Sender {
@@ -53,8 +56,13 @@ export class Sender {
   }
 
   #requestFor(queue: KnownQueue, count: number): Request {
-    const { fifo } = queue;
+    const { fifo, fair } = queue;
     const length = { length: count };
+    if (fair !== undefined) {
+      const isLoud = this.#isLoud(fair);
+      const messages = Array.from(length, () => this.#makeForTenant(fair, isLoud));
+      return sendRequest(queue, messages, this.#client.ids.next());
+    }
     if (fifo === undefined) {
       const messages = Array.from(length, () => this.#makeMessage());
       return sendRequest(queue, messages, this.#client.ids.next());
@@ -70,6 +78,20 @@ export class Sender {
     return random.chance(rates.delayed, 10_000)
       ? { ...message, delayMs: random.pick(DELAYS_MS) }
       : message;
+  }
+
+  #isLoud({ loud }: FairPlan): boolean {
+    const { nowMs } = this.#stage.cluster.world;
+    return nowMs % (2 * LOUD_MS) < LOUD_MS && this.#client.random.chance(loud, 10_000);
+  }
+
+  /** For a standard queue, in one of its message groups or in none. */
+  #makeForTenant(fair: FairPlan, isLoud: boolean): NewMessage & { readonly bytes: number } {
+    const { random } = this.#client;
+    const message = this.#makeMessage();
+    if (isLoud) return { ...message, group: "loud" };
+    if (random.chance(fair.ungrouped, 10_000)) return message;
+    return { ...message, group: `t${random.between(1, fair.groups)}` };
   }
 
   #makeBody(): { readonly body: string; readonly bytes: number } {

@@ -46,7 +46,7 @@ export class Workload {
     const client = this.#newClient();
     for (const place of [...plan.queues.keys()].reverse()) {
       const planned = must(plan.queues[place], "a queue of the plan");
-      const { fifo } = planned;
+      const { fifo, fair } = planned;
       const attributes = this.#attributesOf(planned);
       let id: QueueId | undefined;
       let over = false;
@@ -56,7 +56,8 @@ export class Workload {
       });
       cluster.world.runUntil(() => over, CREATION_LIMIT_MS);
       assert(id !== undefined, "a queue was created in time");
-      queues[place] = { name: planned.name, id, ...(fifo === undefined ? {} : { fifo }) };
+      const kind = fifo === undefined ? {} : { fifo };
+      queues[place] = { name: planned.name, id, ...kind, ...(fair === undefined ? {} : { fair }) };
     }
   }
 
@@ -68,7 +69,8 @@ export class Workload {
         ? { queueId: target.id, group: GROUP, maximumReceives }
         : undefined;
     const times = { visibilityTimeoutMs, delayMs, retentionMs };
-    return { ...DEFAULT_ATTRIBUTES, ...times, deadLetter, fifo: fifoOf(planned) };
+    const kind = { fifo: fifoOf(planned), fairness: planned.fair?.fairness };
+    return { ...DEFAULT_ATTRIBUTES, ...times, ...kind, deadLetter };
   }
 
   /** The plan's first queue. */
