@@ -1,6 +1,7 @@
 /** Every planted bug. */
 import type { PlantedBug } from "./bug.ts";
 import { CONSENSUS_BUGS } from "./catalogue/consensus.ts";
+import { FAIR_BUGS } from "./catalogue/fair.ts";
 import { FIFO_BUGS } from "./catalogue/fifo.ts";
 import { MOVE_BUGS } from "./catalogue/moves.ts";
 import { QUEUE_BUGS } from "./catalogue/queue.ts";
@@ -13,5 +14,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...QUEUE_BUGS,
   ...MOVE_BUGS,
   ...FIFO_BUGS,
+  ...FAIR_BUGS,
   ...STORAGE_BUGS,
 ];

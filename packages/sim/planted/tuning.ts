@@ -5,7 +5,12 @@
 import { TRUE_CLOCK } from "../src/clocks.ts";
 import type { Strike } from "../src/nemesis/strike.ts";
 import type { Plan } from "../src/plan.ts";
-import { type FifoPlan, plainWorkload, type WorkloadPlan } from "../src/workload/plan.ts";
+import {
+  type FairPlan,
+  type FifoPlan,
+  plainWorkload,
+  type WorkloadPlan,
+} from "../src/workload/plan.ts";
 
 const KIB = 1024;
 const VISIBILITY_TIMEOUT_MS = 600;
@@ -55,6 +60,14 @@ export function fragile(plan: Plan): Plan {
 export function inOrder(plan: Plan, fifo: Partial<FifoPlan> = {}): Plan {
   const usual = { deduplicationScope: "queue", groups: 3, repeatedIds: 0, attempts: 0 } as const;
   const queues = plan.workload.queues.map((queue) => ({ ...queue, fifo: { ...usual, ...fifo } }));
+  return withLoad(plan, { queues });
+}
+
+/** The plan with message groups in its queues, some of which are noisy before long. */
+export function withGroups(plan: Plan, fair: Partial<FairPlan> = {}): Plan {
+  const fairness = { inFlightMin: 2, inFlightPercent: 25 };
+  const usual = { groups: 6, loud: 6_000, ungrouped: 1_000, fairness };
+  const queues = plan.workload.queues.map((queue) => ({ ...queue, fair: { ...usual, ...fair } }));
   return withLoad(plan, { queues });
 }
 

@@ -21,6 +21,7 @@ import { Membership } from "./membership.ts";
 import { OneLeaderPerTerm } from "./one-leader-per-term.ts";
 import { OneLeaseAtATime } from "./one-lease-at-a-time.ts";
 import { Probation } from "./probation.ts";
+import { QuietFirst } from "./quiet-first.ts";
 import { StateEquality } from "./state-equality.ts";
 import { StatusWatch } from "./status-watch.ts";
 import { Undisturbed } from "./undisturbed.ts";
@@ -52,6 +53,7 @@ export function allCheckers(_options: CheckerOptions): Checker[] {
     new AuditedMoves(auditor),
     new FifoOrder(auditor),
     new GroupLock(auditor),
+    new QuietFirst(auditor),
     new Attempts(auditor),
     new CurrentReads(auditor),
     new HistoryChecker(liveLease),

@@ -24,6 +24,7 @@ import {
   encodeReserveQueue,
   encodeSend,
   encodeSendFifo,
+  encodeSendGrouped,
   encodeStartMove,
   encodeTombstone,
   fencingToken,
@@ -102,6 +103,16 @@ export function sendFifo(bodies: readonly string[], group = "g"): Uint8Array {
   }));
   const command = { requestId: NO_REQUEST_ID, queueId: queueId(1), messages };
   return encode((to) => encodeSendFifo(to, command, crc32));
+}
+
+/** To the standard queue 1: each body with its message group, or with none. */
+export function sendGrouped(groups: Readonly<Record<string, string | undefined>>): Uint8Array {
+  const messages = Object.entries(groups).map(([body, group]) => ({
+    ...recordOf(body),
+    groupKey: group === undefined ? undefined : keyOf(group),
+  }));
+  const command = { requestId: NO_REQUEST_ID, queueId: queueId(1), messages };
+  return encode((to) => encodeSendGrouped(to, command, crc32));
 }
 
 function keyOf(name: string): Uint8Array {
