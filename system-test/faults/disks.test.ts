@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { describe, expect } from "vitest";
 import { until } from "../harness/condition.ts";
 import { CallFailure, call, listAt } from "../harness/rpc.ts";
@@ -8,11 +9,15 @@ import { startField, testNeeding } from "../nemesis/fixture.ts";
 const MIB = 1_048_576;
 
 /** What came of one message sent to the leader: "stored", or the code of the refusal. */
-async function sendOne(arena: Arena): Promise<string> {
+async function sendOne(arena: Arena, queue = "bulk", groupId?: string): Promise<string> {
   const url = arena.cluster.url(await arena.findLeader());
-  const text = "x".repeat(200_000);
+  const message = {
+    text: "x".repeat(200_000),
+    groupId,
+    deduplicationId: queue === "bulk" ? undefined : randomUUID(),
+  };
   try {
-    const answer = await call(url, "QueueService/Send", { queue: "bulk", messages: [{ text }] });
+    const answer = await call(url, "QueueService/Send", { queue, messages: [message] });
     return listAt(answer, "results").length === 1 ? "stored" : "nothing";
   } catch (error) {
     if (error instanceof CallFailure) return error.code;
@@ -28,11 +33,17 @@ describe("disks of the nodes' own", () => {
       const { arena, load, finish } = await startField({ diskBytes: 160 * MIB });
       const leader = await arena.findLeader();
       await call(arena.cluster.url(leader), "QueueService/CreateQueue", { queue: "bulk" });
+      await call(arena.cluster.url(leader), "QueueService/CreateQueue", {
+        queue: "bulk.fifo",
+        attributes: { fifo: {} },
+      });
       await arena.disks?.fill(leader);
       // The log has room that was taken ahead; when that is used up, it says so.
       await until(async () => (await sendOne(arena)) === "STORAGE_FULL", {
         what: "a send to be refused for the disk being full",
       });
+      expect(await sendOne(arena, "bulk", "tenant")).toBe("STORAGE_FULL");
+      expect(await sendOne(arena, "bulk.fifo", "tenant")).toBe("STORAGE_FULL");
       const done = load.histories.native.tombstonedCount;
       await until(() => load.histories.native.tombstonedCount > done, {
         what: "a tombstone while the disk is full",

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeCommand, encodeEntry, type TestCommand } from "../test/driver.ts";
 import { COMMAND } from "./command.ts";
-import { validateCommand } from "./command-walk.ts";
+import { promptMessages, validateCommand } from "./command-walk.ts";
 import { EntryBuilder, readEntryHeader, readMatchVector } from "./entry.ts";
 import { ENTRY_OPERATIONS_MAX } from "./limits.ts";
 
@@ -192,5 +192,29 @@ describe("an entry", () => {
     builder.append(encodeCommand({ op: "purge", queue: 2 }), 1);
     builder.finish(stamp);
     expect(first).toEqual(copy);
+  });
+});
+
+describe("promptMessages", () => {
+  const messages = [{ size: 0 }, { size: 100, delayMs: 5 }, { size: 7, delayMs: 0 }];
+
+  it("counts the messages of a send that are not delayed, by themselves or by their queue", () => {
+    const send = encodeCommand({ op: "send", queue: 1, messages, id: "request" });
+    expect(promptMessages(send, 0)).toBe(2);
+    expect(promptMessages(send, 1_000)).toBe(1);
+  });
+
+  it("passes over the groups' keys", () => {
+    const grouped = messages.map((message) => ({ ...message, group: "g" }));
+    expect(promptMessages(encodeCommand({ op: "send", queue: 1, messages: grouped }), 0)).toBe(2);
+  });
+
+  it("knows nothing of what a FIFO send makes available, and of other commands", () => {
+    const fifo = [{ size: 3, group: "g", deduplicationId: "d" }];
+    const commands: readonly TestCommand[] = [
+      { op: "sendFifo", queue: 1, messages: fifo },
+      { op: "tombstone", queue: 3, leases: [[1, 1]] },
+    ];
+    for (const command of commands) expect(promptMessages(encodeCommand(command), 0)).toBe(0);
   });
 });

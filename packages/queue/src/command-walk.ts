@@ -204,6 +204,29 @@ function walkSend(reader: ByteReader, keyBytes: number): number {
   return count;
 }
 
+/**
+ * How many messages of a valid `send` or `sendGrouped` are available as soon as it is applied: those without a delay,
+ * in a queue that delays `queueDelayMs` by itself. 0 for other commands; of a FIFO send it depends on its groups.
+ */
+export function promptMessages(command: Uint8Array, queueDelayMs: number): number {
+  const reader = new ByteReader(command);
+  const kind = NAMES.get(reader.u8());
+  if (kind !== "send" && kind !== "sendGrouped") return 0;
+  reader.skip(4);
+  walkRequestId(reader);
+  reader.u48();
+  const count = walkCount(reader);
+  let prompt = 0;
+  for (let i = 0; i < count && reader.ok; i++) {
+    const delay = reader.u32();
+    const delayMs = delay === QUEUE_DEFAULT ? queueDelayMs : durationMs(delay);
+    if (delayMs === 0) prompt += 1;
+    if (kind === "sendGrouped") reader.skip(KEY_BYTES);
+    walkRecord(reader);
+  }
+  return prompt;
+}
+
 function walkSendFifo(reader: ByteReader): number {
   const count = walkCount(reader);
   for (let i = 0; i < count && reader.ok; i++) {

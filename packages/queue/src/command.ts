@@ -49,6 +49,9 @@ export const COMMAND = {
 /** The name of a command. */
 export type CommandKind = keyof typeof COMMAND;
 
+/** The commands that bring bodies of messages. */
+export const SENDS: ReadonlySet<CommandKind> = new Set(["send", "sendGrouped", "sendFifo"]);
+
 /** u32 in place of a duration: take the queue's. */
 export const QUEUE_DEFAULT = 0xffff_ffff;
 /** Beside the ms of an extension: it may revive a lease that is over. */

@@ -78,9 +78,10 @@ export {
   encodeUndelivered,
   NO_REQUEST_ID,
   requestIdBytes,
+  SENDS,
 } from "./command.ts";
 export type { ValidateResult } from "./command-walk.ts";
-export { validateCommand } from "./command-walk.ts";
+export { promptMessages, validateCommand } from "./command-walk.ts";
 export type { EntryHeader, EntryStamp, Match, MatchVector } from "./entry.ts";
 export { EntryBuilder, readEntryHeader, readMatchVector } from "./entry.ts";
 export type { FencingToken, QueueId, Sequence, SessionId } from "./ids.ts";

@@ -24,6 +24,7 @@ import {
 import type { BodyRef, StoreDone } from "@kqueuey/storage";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { EngineReply } from "./engine-request.ts";
+import type { Pending } from "./proposals.ts";
 import { Receives } from "./receives.ts";
 import type { Ticket } from "./replica.ts";
 
@@ -36,8 +37,7 @@ class Bench {
   readonly receives: Receives;
   /** Names of the commands that were proposed. */
   readonly proposed: string[] = [];
-  readonly #waiting: { command: Uint8Array; settled: ((outcome: Outcome) => void) | undefined }[] =
-    [];
+  readonly #waiting: { command: Uint8Array; pending: Pending | undefined }[] = [];
   readonly #reads: (() => void)[] = [];
   #index = 0;
 
@@ -50,14 +50,7 @@ class Bench {
     this.receives = new Receives(10, {
       machine: () => this.machine,
       store,
-      propose: (command, _operations, pending) => {
-        const valid = validateCommand(command);
-        this.proposed.push(valid.ok ? valid.kind : "malformed");
-        this.#waiting.push({
-          command: command.slice(),
-          settled: pending === undefined ? undefined : (outcome) => pending.settled(outcome),
-        });
-      },
+      propose: (command, _operations, pending) => this.#propose(command, pending),
       later: (task) => task(),
       failed: () => undefined,
     });
@@ -71,22 +64,27 @@ class Bench {
       ...about,
     });
     this.#apply(create.take());
-    const send = new ByteWriter();
-    const message = {
-      sentAtMs: wallTime(1),
-      bodyMd5: new Uint8Array(16),
-      sender: "",
-      traceHeader: undefined,
-      attributes: [],
-      body: new Uint8Array(3),
-    };
-    encodeSend(send, { requestId: NO_REQUEST_ID, queueId: QUEUE, messages: [message] }, () => 0);
-    this.#apply(send.take());
+    this.#apply(sendOf(undefined));
   }
 
-  ask(replies: EngineReply[]): Ticket {
+  /** A send on its way to the log, as the replica takes it. */
+  send(outcomes: (Outcome | "lost")[], delayMs?: number): void {
+    const command = sendOf(delayMs);
+    const pending = this.receives.expect(QUEUE, command, {
+      settled: (outcome) => outcomes.push(outcome),
+      lost: () => outcomes.push("lost"),
+    });
+    this.#propose(command, pending);
+    this.receives.wake(monotonic(0));
+  }
+
+  ask(
+    replies: EngineReply[],
+    how: { readonly requestId?: RequestId; readonly waitMs?: number } = {},
+  ): Ticket {
+    const { requestId = TRY_AGAIN, waitMs = 0 } = how;
     const writer = new ByteWriter();
-    encodeReceive(writer, { requestId: TRY_AGAIN, queueId: QUEUE, limit: 1, maxBytes: 1_000 });
+    encodeReceive(writer, { requestId, queueId: QUEUE, limit: 1, maxBytes: 1_000 });
     const ticket: Ticket = {
       reply: (reply) => replies.push(reply),
       cancelled: false,
@@ -96,10 +94,15 @@ class Bench {
       command: writer.take(),
       queue: QUEUE,
       maxMessages: 1,
-      waitMs: 0,
+      waitMs,
       nowMs: monotonic(0),
     });
     return ticket;
+  }
+
+  /** Leadership goes before anything of it is applied. */
+  lose(): void {
+    for (const { pending } of this.#waiting.splice(0)) pending?.lost();
   }
 
   cancel(ticket: Ticket): void {
@@ -109,10 +112,11 @@ class Bench {
 
   /** Everything proposed is committed and applied. */
   commit(): void {
-    for (const { command, settled } of this.#waiting.splice(0)) {
+    for (const { command, pending } of this.#waiting.splice(0)) {
       const outcome = this.#apply(command);
-      settled?.(outcome);
+      pending?.settled(outcome);
     }
+    this.receives.wake(monotonic(0));
   }
 
   /** The bodies asked for are there. */
@@ -122,6 +126,12 @@ class Bench {
 
   get inFlight(): number {
     return this.machine.describe(QUEUE)?.inFlight ?? 0;
+  }
+
+  #propose(command: Uint8Array, pending: Pending | undefined): void {
+    const valid = validateCommand(command);
+    this.proposed.push(valid.ok ? valid.kind : "malformed");
+    this.#waiting.push({ command: command.slice(), pending });
   }
 
   #apply(command: Uint8Array): Outcome {
@@ -137,6 +147,21 @@ class Bench {
     });
     return must(found, "an outcome");
   }
+}
+
+function sendOf(delayMs: number | undefined): Uint8Array {
+  const writer = new ByteWriter();
+  const message = {
+    sentAtMs: wallTime(1),
+    bodyMd5: new Uint8Array(16),
+    sender: "",
+    traceHeader: undefined,
+    attributes: [],
+    body: new Uint8Array(3),
+    delayMs,
+  };
+  encodeSend(writer, { requestId: NO_REQUEST_ID, queueId: QUEUE, messages: [message] }, () => 0);
+  return writer.take();
 }
 
 function grantIn(replies: readonly EngineReply[]): GrantedOutcome | undefined {
@@ -205,5 +230,57 @@ describe("a receive that is tried again while its first try is in hand", () => {
     bench.commit();
     expect(bench.proposed).toEqual(["receive", "undelivered"]);
     expect(bench.inFlight).toBe(0);
+  });
+});
+
+describe("receives that wait when a send is proposed", () => {
+  const waiting = { requestId: NO_REQUEST_ID, waitMs: 1_000 };
+  const newBench = (): Bench => {
+    const bench = new Bench();
+    bench.ask([]);
+    bench.commit();
+    bench.read();
+    bench.proposed.length = 0;
+    return bench;
+  };
+
+  test("as many as it has messages follow it into the log", () => {
+    const bench = newBench();
+    const replies: EngineReply[][] = [[], []];
+    for (const each of replies) bench.ask(each, waiting);
+    const sent: (Outcome | "lost")[] = [];
+    bench.send(sent);
+    expect(bench.proposed).toEqual(["send", "receive"]);
+    bench.commit();
+    bench.read();
+    expect(sent).toMatchObject([{ kind: "sent" }]);
+    expect(replies.map((each) => grantIn(each)?.count)).toEqual([1, undefined]);
+    expect(bench.proposed).toEqual(["send", "receive"]);
+    expect(bench.receives.waiting).toBe(1);
+  });
+
+  test("wait on when its message is delayed", () => {
+    const bench = newBench();
+    bench.ask([], waiting);
+    bench.send([], 5_000);
+    bench.commit();
+    expect(bench.proposed).toEqual(["send"]);
+    expect(bench.receives.waiting).toBe(1);
+  });
+
+  test("are let go for the next one after one that was lost", () => {
+    const bench = newBench();
+    bench.ask([], waiting);
+    const sent: (Outcome | "lost")[] = [];
+    bench.send(sent);
+    bench.lose();
+    expect(sent).toEqual(["lost"]);
+    const replies: EngineReply[] = [];
+    bench.ask(replies, waiting);
+    bench.send([]);
+    bench.commit();
+    bench.read();
+    expect(bench.proposed).toEqual(["send", "receive", "send", "receive"]);
+    expect(grantIn(replies)?.count).toBe(1);
   });
 });

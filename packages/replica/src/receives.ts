@@ -1,5 +1,5 @@
 /**
- * Receives on the leader, from arrival to answer: wait until messages are there, go through the log,
+ * Receives on the leader, from arrival to answer: wait until messages are there or on their way, go through the log,
  * read the bodies, answer; and undo a grant whose asker is gone before the answer left.
  */
 import type { LogIndex, MonotonicMs, NodeId } from "@kqueuey/base";
@@ -10,6 +10,7 @@ import {
   encodeUndelivered,
   fencingToken,
   NO_REQUEST_ID,
+  promptMessages,
   requestIdBytes,
   sequence,
 } from "@kqueuey/queue";
@@ -124,6 +125,29 @@ export class Receives {
     return true;
   }
 
+  /**
+   * A send is about to be proposed. Receives that wait for its messages follow it into the same entry, so that they
+   * are delivered by the write that stores them. Gives whom to tell of the outcome in place of `pending`.
+   */
+  expect(queue: QueueId, send: Uint8Array, pending: Pending): Pending {
+    if (!this.#waiters.isAwaited(queue)) return pending;
+    const attributes = this.#outside.machine().attributes(queue);
+    const count = attributes === undefined ? 0 : promptMessages(send, attributes.delayMs);
+    if (count === 0) return pending;
+    this.#waiters.expect(queue, count);
+    this.#woken.add(queue);
+    return {
+      settled: (outcome) => {
+        this.#waiters.arrived(queue, count);
+        pending.settled(outcome);
+      },
+      lost: () => {
+        this.#waiters.arrived(queue, count);
+        pending.lost();
+      },
+    };
+  }
+
   /** Messages of the queue became available, or promised ones free again, or the queue went. */
   woke(queue: QueueId): void {
     this.#woken.add(queue);
@@ -136,7 +160,8 @@ export class Receives {
     const machine = this.#outside.machine();
     for (const queue of this.#woken) {
       for (;;) {
-        const waiter = this.#waiters.letGo(queue, machine.receivable(queue));
+        const available = machine.receivable(queue) + this.#waiters.coming(queue);
+        const waiter = this.#waiters.letGo(queue, available);
         if (waiter === undefined) break;
         const receive = this.#bySerial.get(waiter.serial);
         if (receive !== undefined) this.#propose(receive);

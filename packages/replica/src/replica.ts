@@ -19,7 +19,7 @@ import type {
 } from "@kqueuey/base";
 import { assert } from "@kqueuey/base";
 import type { GrantedOutcome, Outcome, QueueMachine } from "@kqueuey/queue";
-import { readEntryHeader, readMatchVector, validateCommand } from "@kqueuey/queue";
+import { readEntryHeader, readMatchVector, SENDS, validateCommand } from "@kqueuey/queue";
 import type { Entry, Raft, RaftMessage, Ready, SoftState } from "@kqueuey/raft";
 import type { CheckpointMeta, GroupStore, StoreFailure } from "@kqueuey/storage";
 import { ClusterClock } from "./cluster-clock.ts";
@@ -491,18 +491,25 @@ export class Replica {
     }
     if (this.#throttled(ticket, command.length)) return;
     // A retry stores nothing: it is told what became of its first try.
-    const stores = valid.kind === "send" && !this.#machine.remembersRequest(command);
+    const stores = SENDS.has(valid.kind) && !this.#machine.remembersRequest(command);
     if (stores && this.#outside.isStorageFull()) {
       ticket.reply(failure("STORAGE_FULL", "the leader's disk is full: free space or add some"));
       return;
     }
-    this.#propose(command, valid.operations, {
+    const pending: Pending = {
       settled: (outcome) => {
         assert(outcome.kind !== "granted", "a grant answers a receive alone");
         ticket.reply({ kind: "outcome", outcome });
       },
       lost: () => ticket.reply({ kind: "not-leader", leader: this.#role.leader }),
-    });
+    };
+    const { operations, queueId } = valid;
+    const isAwaited = stores && queueId !== 0;
+    this.#propose(
+      command,
+      operations,
+      isAwaited ? this.#receives.expect(queueId, command, pending) : pending,
+    );
   }
 
   #submitReceive(ticket: Ticket, command: Uint8Array, waitMs: number): void {

@@ -26,6 +26,23 @@ describe("long polls on the leader", () => {
     expect(waiters.letGo(queue, 4)).toBe(c);
   });
 
+  test("is awaited while receives wait, and forgets what was to come once it came", () => {
+    const waiters = new Waiters(10);
+    const [a, b] = [waiter(1), waiter(1)];
+    expect(waiters.isAwaited(queue)).toBe(false);
+    waiters.wait(a);
+    waiters.wait(b);
+    expect(waiters.isAwaited(queue)).toBe(true);
+    waiters.expect(queue, 3);
+    expect(waiters.coming(queue)).toBe(3);
+    waiters.cancel(a);
+    expect(waiters.isAwaited(queue)).toBe(true);
+    expect(waiters.letGo(queue, 3)).toBe(b);
+    expect(waiters.isAwaited(queue)).toBe(false);
+    waiters.arrived(queue, 3);
+    expect(waiters.coming(queue)).toBe(0);
+  });
+
   test("an empty grant puts the waiter back at the front", () => {
     const waiters = new Waiters(10);
     const [a, b] = [waiter(1), waiter(1)];

@@ -2,9 +2,9 @@
  * Long polls, on the leader alone. A waiting receive is not in the log: it becomes a command only when
  * messages are there for it, so ten thousand idle workers cost nothing.
  *
- * A queue's *promised* messages are those that receives already in the log will take. A waiter is let
- * go only for messages beyond them, first come first served; one that was granted nothing after all
- * comes back at the front.
+ * A queue's *promised* messages are those that receives already in the log will take; its *coming* ones those that
+ * sends already in the log will bring. A waiter is let go only for messages beyond the promised ones, first come
+ * first served; one that was granted nothing after all comes back at the front.
  */
 import type { MonotonicMs } from "@kqueuey/base";
 import { assert, Heap } from "@kqueuey/base";
@@ -28,6 +28,7 @@ interface QueueWaiters {
   /** Waiters before `head` have left. */
   head: number;
   promised: number;
+  coming: number;
   /** Waiters at or after `head` that left by another way (cancelled, out of time). */
   gone: number;
 }
@@ -57,6 +58,30 @@ export class Waiters {
   /** Messages of the queue that proposed receives will take. */
   promised(queue: QueueId): number {
     return this.#queues.get(queue)?.promised ?? 0;
+  }
+
+  /** Messages of the queue that proposed sends will bring. */
+  coming(queue: QueueId): number {
+    return this.#queues.get(queue)?.coming ?? 0;
+  }
+
+  /** Whether receives of the queue wait. */
+  isAwaited(queue: QueueId): boolean {
+    const waiters = this.#queues.get(queue);
+    return waiters !== undefined && waiters.line.length - waiters.head > waiters.gone;
+  }
+
+  /** A send of `count` messages was proposed. */
+  expect(queue: QueueId, count: number): void {
+    this.#of(queue).coming += count;
+  }
+
+  /** That send was applied or lost: its messages are there or will never be. */
+  arrived(queue: QueueId, count: number): void {
+    const waiters = this.#of(queue);
+    waiters.coming -= count;
+    assert(waiters.coming >= 0, "more messages came than were expected");
+    this.#tidy(queue, waiters);
   }
 
   /** Adds a receive at the end of its queue's line. */
@@ -158,7 +183,7 @@ export class Waiters {
   #of(queue: QueueId): QueueWaiters {
     let waiters = this.#queues.get(queue);
     if (waiters === undefined) {
-      waiters = { line: [], head: 0, promised: 0, gone: 0 };
+      waiters = { line: [], head: 0, promised: 0, coming: 0, gone: 0 };
       this.#queues.set(queue, waiters);
     }
     return waiters;
@@ -196,7 +221,7 @@ export class Waiters {
   }
 
   #tidy(queue: QueueId, waiters: QueueWaiters): void {
-    const idle = waiters.promised === 0 && waiters.head === waiters.line.length;
-    if (idle) this.#queues.delete(queue);
+    const isInHand = waiters.promised > 0 || waiters.coming > 0;
+    if (!isInHand && waiters.head === waiters.line.length) this.#queues.delete(queue);
   }
 }
