@@ -9,6 +9,7 @@ import {
   type FairPlan,
   type FifoPlan,
   plainWorkload,
+  type RarePlan,
   type WorkloadPlan,
 } from "../src/workload/plan.ts";
 
@@ -69,6 +70,12 @@ export function withGroups(plan: Plan, fair: Partial<FairPlan> = {}): Plan {
   const usual = { groups: 6, loud: 6_000, ungrouped: 1_000, fairness };
   const queues = plan.workload.queues.map((queue) => ({ ...queue, fair: { ...usual, ...fair } }));
   return withLoad(plan, { queues });
+}
+
+/** The plan with clients that ask for what few do. */
+export function withRare(plan: Plan, rare: Partial<RarePlan>): Plan {
+  const none = { bounded: 0, inFlightMax: 1, revive: 0, otherKinds: 0 };
+  return withLoad(plan, { rare: { ...none, ...rare } });
 }
 
 /** The plan with leases that are over before a short pause is. */

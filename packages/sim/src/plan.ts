@@ -12,6 +12,7 @@ import { stream } from "./streams.ts";
 import { drawFairQueues } from "./workload/fair-plan.ts";
 import { drawFifoQueues } from "./workload/fifo-plan.ts";
 import { drawWorkload, type WorkloadPlan } from "./workload/plan.ts";
+import { drawRare } from "./workload/rare-plan.ts";
 
 /** How a disk behaves when nothing is wrong with it. */
 export interface DiskPlan {
@@ -70,25 +71,28 @@ export function planOf(seed: number, size: PlanSize): Plan {
     clocks: Array.from({ length: nodes }, () => drawClock(random)),
     network: drawNetwork(random),
     disk: drawDisk(random),
-    sizes: drawSizes(random),
-    workload: withMoreQueues(seed, standard, size.only),
+    sizes: withoutCache(seed, drawSizes(random), size.only),
+    workload: withMore(seed, standard, size.only),
     strikes: drawStrikes(stream(seed, "strikes"), { nodes, faultyMs: size.faultyMs }),
     lastingMinority: drawMinority(random, nodes),
   };
 }
 
-/** FIFO queues, then standard ones with message groups: each kind from a stream of its own. */
-function withMoreQueues(
-  seed: number,
-  workload: WorkloadPlan,
-  only: PlanSize["only"],
-): WorkloadPlan {
+/** FIFO queues, standard ones with message groups, rare requests: each from a stream of its own. */
+function withMore(seed: number, workload: WorkloadPlan, only: PlanSize["only"]): WorkloadPlan {
   const queues = [...workload.queues];
   if (only !== "standard")
     queues.push(...drawFifoQueues(stream(seed, "fifo queues"), queues.length));
   if (only === undefined)
     queues.push(...drawFairQueues(stream(seed, "fair queues"), queues.length));
-  return { ...workload, queues };
+  const rare = only === undefined ? drawRare(stream(seed, "rare requests")) : undefined;
+  return { ...workload, queues, ...(rare === undefined ? {} : { rare }) };
+}
+
+/** Now and then no body stays in memory, so that every receive reads from the disk. */
+function withoutCache(seed: number, sizes: SizePlan, only: PlanSize["only"]): SizePlan {
+  const isWithout = only === undefined && stream(seed, "no cache").chance(1, 6);
+  return isWithout ? { ...sizes, cacheBytesMax: 0 } : sizes;
 }
 
 function drawMinority(random: Prng, nodes: number): number[] {

@@ -184,6 +184,13 @@ export function endLease(message: Message, end: LeaseEnd, now: number): void {
   grant.endedAt = now;
 }
 
+/** The grant that held the message last holds it again. */
+export function reviveLease({ grant }: Message): void {
+  if (grant === undefined) return;
+  grant.end = undefined;
+  grant.endedAt = undefined;
+}
+
 /** The message leaves its queue for good. */
 export function leave(message: Message, fate: Fate, at: { index: number; now: number }): void {
   if (message.place === "leased") endLease(message, fate, at.now);

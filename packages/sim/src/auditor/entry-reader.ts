@@ -53,6 +53,8 @@ export interface AuditedLease {
   readonly sequence: number;
   readonly token: number;
   readonly ms: number;
+  /** Of an extension: also when the lease is over. */
+  readonly revives: boolean;
 }
 
 export type SettleKind = "tombstone" | "extend" | "release" | "undelivered";
@@ -123,6 +125,7 @@ export interface AuditedEntry {
 }
 
 const QUEUE_DEFAULT = 0xffff_ffff;
+const REVIVES = 0x8000_0000;
 const ENTRY_VERSION_MAX = 2;
 const BODY_FIXED_BYTES = 8;
 const TASK_ID_BYTES = 16;
@@ -357,7 +360,9 @@ function readLeases(reader: ByteReader, timed: boolean): AuditedLease[] {
   for (let i = 0; i < count && reader.ok; i++) {
     const sequence = reader.u48();
     const token = reader.u48();
-    leases.push({ sequence, token, ms: timed ? reader.u32() : 0 });
+    const word = timed ? reader.u32() : 0;
+    const revives = word >= REVIVES;
+    leases.push({ sequence, token, ms: revives ? word - REVIVES : word, revives });
   }
   return leases;
 }

@@ -12,6 +12,7 @@ import {
   leave,
   type Message,
   type Queue,
+  reviveLease,
   setPlace,
 } from "./account.ts";
 import type { AuditedLease, AuditedSend, DeadLetterPolicy, SettleKind } from "./entry-reader.ts";
@@ -206,7 +207,8 @@ export class Rules {
         return this.#undo(message, at);
       case "extend":
       case "release":
-        if (isOver(message, at)) return "not-in-flight";
+        if (isOver(message, at))
+          return lease.revives ? this.#revive(message, lease.ms, at) : "not-in-flight";
         return kind === "extend" && lease.ms > 0
           ? this.#extend(message, lease.ms, at)
           : this.#release(message, lease.ms, at);
@@ -220,6 +222,16 @@ export class Rules {
     grant.deadlines.push(at.now + ms);
     this.hold(message, "leased", at.now + ms);
     return "ok";
+  }
+
+  /** Of a lease that is over, while the message waits for whoever comes first. */
+  #revive(message: Message, ms: number, at: Moment): Settled {
+    const isWaiting = message.queue.fifo === undefined && message.place !== "delayed";
+    if (!isWaiting) return "not-in-flight";
+    if (ms === 0) return "ok";
+    const settled = this.#extend(message, ms, at);
+    if (settled === "ok") reviveLease(message);
+    return settled;
   }
 
   #release(message: Message, ms: number, at: Moment): Settled {

@@ -24,7 +24,7 @@ export function readPlan(text: string): Plan {
 /** Throws `PlanError`. */
 export function decodePlan(value: unknown): Plan {
   const { strikes: _, ...sample } = planOf(1, { faultyMs: 1_000 });
-  const { movers: __, ...workload } = sample.workload;
+  const { movers: __, rare: ___, ...workload } = sample.workload;
   checkShape(value, { ...sample, workload }, "plan");
   const strikes = field(value, "strikes");
   if (!Array.isArray(strikes)) throw new PlanError("plan.strikes must be a list");

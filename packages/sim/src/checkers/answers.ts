@@ -9,6 +9,9 @@ import type { Call } from "../history/history.ts";
 import type { Checker, RunEnd, Violation } from "./checker.ts";
 import { Verdicts } from "./verdicts.ts";
 
+/** As much is in flight as the receive wanted there to be at most. */
+const FULL = "in-flight-limit";
+
 export class Answers implements Checker {
   readonly name = "answers";
   readonly promise = "clients are told what the log says";
@@ -60,6 +63,10 @@ export class Answers implements Checker {
       case "granted":
         return this.#judgeGrant(answer.messages, executions);
       case "refused":
+        // Of what was refused before it reached the log there is no account.
+        if (answer.reason !== FULL || executions.some((each) => isRefusal(each, FULL)))
+          return undefined;
+        return `told ${describe(answer)}, the log says ${describeAll(executions)}`;
       case "unknown":
       case "described":
       case "found":
@@ -120,6 +127,10 @@ function isSame(outcome: AuditedOutcome, answer: Answer): boolean {
     case "listed":
       return false;
   }
+}
+
+function isRefusal({ outcome }: Execution, reason: string): boolean {
+  return outcome.kind === "refused" && outcome.reason === reason;
 }
 
 function isEqual<T>(one: readonly T[], other: readonly T[]): boolean {

@@ -47,6 +47,8 @@ export type Operation =
       readonly leaseMs?: number;
       /** FIFO queues: names the attempt; made again under the same name, it is given the same messages. */
       readonly attempt?: string;
+      /** Standard queues: messages in flight at most, these included. */
+      readonly inFlightMax?: number;
     }
   | {
       readonly kind: "settle";

@@ -156,7 +156,10 @@ function calmerRates(plan: Plan): Plan[] {
   const { rates } = plan.workload;
   const kinds = Object.entries(rates).filter(([, rate]) => rate > 0);
   const single = kinds.map(([kind]) => ({ rates: { ...rates, [kind]: 0 } }));
-  return changes(plan, [{ rates: NO_RATES, purge: 0 }, { purge: 0 }, ...single]);
+  const { rare: _, ...workload } = plan.workload;
+  const plain = { ...plan, workload };
+  const common = isEqual(plain, plan) ? [] : [plain];
+  return [...common, ...changes(plan, [{ rates: NO_RATES, purge: 0 }, { purge: 0 }, ...single])];
 }
 
 function smallerRequests(plan: Plan): Plan[] {

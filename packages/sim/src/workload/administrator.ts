@@ -4,8 +4,9 @@ import { DEFAULT_ATTRIBUTES } from "@kqueuey/queue";
 import { GROUP } from "../cluster.ts";
 import type { KnownQueue } from "./commands.ts";
 import { deleteSteps, describeRequest, purgeRequest, setRequest } from "./commands.ts";
-import { createQueue } from "./creation.ts";
-import { drawFairness } from "./fair-plan.ts";
+import { createQueue, kindOf } from "./creation.ts";
+import { drawFair, drawFairness } from "./fair-plan.ts";
+import { drawFifo } from "./fifo-plan.ts";
 import type { Client, Stage } from "./stage.ts";
 
 const PASSING_QUEUES_MAX = 3;
@@ -79,10 +80,20 @@ export class Administrator {
     const stage = this.#stage;
     this.#made += 1;
     const name = `passing-${this.#client.number}-${this.#made}`;
-    createQueue(stage, this.#client, { name, attributes: DEFAULT_ATTRIBUTES }, (id?: QueueId) => {
-      if (id !== undefined) stage.passing.push({ name, id });
+    const kind = this.#drawKind();
+    const attributes = { ...DEFAULT_ATTRIBUTES, ...kindOf(kind) };
+    createQueue(stage, this.#client, { name, attributes }, (id?: QueueId) => {
+      if (id !== undefined) stage.passing.push({ name, id, ...kind });
       done();
     });
+  }
+
+  /** A standard queue without message groups, mostly. */
+  #drawKind(): Pick<KnownQueue, "fifo" | "fair"> {
+    const { random } = this.#client;
+    const { rare } = this.#stage.plan;
+    if (rare === undefined || !random.chance(rare.otherKinds, 10_000)) return {};
+    return random.chance(1, 2) ? { fifo: drawFifo(random) } : { fair: drawFair(random) };
   }
 
   #remove(done: () => void): void {

@@ -57,6 +57,8 @@ export interface HeldReceipt {
 export interface ShownLease extends HeldReceipt {
   /** Extend and release. */
   readonly ms?: number;
+  /** Extend: also a lease that is over. All leases of a call say the same. */
+  readonly revives?: boolean;
 }
 
 /** What to ask, without who asks. */
@@ -148,6 +150,8 @@ export interface ReceiveOptions {
   readonly leaseMs?: number;
   /** FIFO queues. */
   readonly attempt?: string;
+  /** Standard queues: messages in flight at most, these included. */
+  readonly inFlightMax?: number;
 }
 
 export function receiveRequest(
@@ -162,6 +166,7 @@ export function receiveRequest(
     limit: options.limit,
     maxBytes: RECEIVE_BYTES_MAX,
     visibilityTimeoutMs: options.leaseMs,
+    inFlightMax: options.inFlightMax,
     attemptKey: options.attempt === undefined ? undefined : keyOf(options.attempt),
   });
   return {
@@ -190,7 +195,10 @@ export function settleRequest(
         encodeTombstone(writer, command);
         return;
       case "extend":
-        encodeExtend(writer, command);
+        encodeExtend(writer, {
+          ...command,
+          revives: leases.some(({ revives }) => revives === true),
+        });
         return;
       case "release":
         encodeRelease(writer, command);

@@ -1,6 +1,7 @@
 /** Creating a queue, as the edge of a real node does it: three steps, each of which may be made again. */
-import type { QueueId } from "@kqueuey/queue";
+import type { QueueAttributes, QueueId } from "@kqueuey/queue";
 import { confirmStep, createStep, type NewQueue, reserveStep } from "./commands.ts";
+import type { QueuePlan } from "./plan.ts";
 import type { Client, Stage } from "./stage.ts";
 
 /** Undefined: the client can't say whether the queue is there; somebody else will finish or not. */
@@ -26,4 +27,15 @@ export function createQueue(
       });
     });
   });
+}
+
+/** What a queue of the kind is made with. */
+export function kindOf({
+  fifo,
+  fair,
+}: Pick<QueuePlan, "fifo" | "fair">): Pick<QueueAttributes, "fifo" | "fairness"> {
+  const fairness = fair?.fairness;
+  if (fifo === undefined) return { fifo: undefined, fairness };
+  const { deduplicationScope } = fifo;
+  return { fifo: { deduplicationScope, contentBasedDeduplication: false }, fairness };
 }

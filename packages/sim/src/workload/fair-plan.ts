@@ -20,7 +20,7 @@ export function drawFairQueues(random: Prng, before: number): QueuePlan[] {
   return queues;
 }
 
-function drawFair(random: Prng): FairPlan {
+export function drawFair(random: Prng): FairPlan {
   const fair = {
     groups: random.pick([1, 3, 8, 20]),
     loud: random.pick([0, 3_000, 6_000, 9_000]),

@@ -21,7 +21,7 @@ export function drawFifoQueues(random: Prng, before: number): QueuePlan[] {
   return queues;
 }
 
-function drawFifo(random: Prng): FifoPlan {
+export function drawFifo(random: Prng): FifoPlan {
   return {
     deduplicationScope: random.pick(["queue", "messageGroup"] as const),
     groups: random.pick([1, 2, 4, 12]),

@@ -42,6 +42,17 @@ export interface QueuePlan {
   readonly fair?: FairPlan;
 }
 
+/** What few clients ask for. Chances are out of 10,000. */
+export interface RarePlan {
+  /** A receive says how many messages of a standard queue may be in flight. */
+  readonly bounded: number;
+  readonly inFlightMax: number;
+  /** A worker whose lease is over has it begin anew, if nobody was given the message since. */
+  readonly revive: number;
+  /** A queue that comes and goes is a FIFO queue, or has message groups. */
+  readonly otherKinds: number;
+}
+
 /** Chances out of 10,000, each of the thing that its owner does next. */
 export interface WorkloadRates {
   /** A message gets a delay of its own. */
@@ -90,6 +101,8 @@ export interface WorkloadPlan {
   readonly rates: WorkloadRates;
   /** Clients that start and cancel move tasks. */
   readonly movers: number;
+  /** Absent: nobody does. */
+  readonly rare?: RarePlan;
 }
 
 const DAY_MS = 86_400_000;

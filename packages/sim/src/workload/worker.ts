@@ -36,7 +36,7 @@ export class Worker {
     const stage = this.#stage;
     const { random } = this.#client;
     const queue = this.#pickQueue();
-    const options = this.#options();
+    const options = this.#options(queue);
     const isAttempt =
       !stage.isCalm && queue.fifo !== undefined && random.chance(queue.fifo.attempts, 10_000);
     if (isAttempt) this.#receive(queue, { ...options, attempt: this.#nameAttempt() }, TRIES_MAX);
@@ -73,23 +73,31 @@ export class Worker {
     return passing.length > 0 && random.chance(1, 8) ? random.pick(passing) : random.pick(queues);
   }
 
-  #options(): ReceiveOptions {
+  #options(queue: KnownQueue): ReceiveOptions {
     const { random } = this.#client;
     const { plan, isCalm } = this.#stage;
     if (isCalm) return { limit: DRAIN_LIMIT, waitMs: DRAIN_WAIT_MS };
     const limit = random.between(1, plan.receiveMax);
     const waitMs = random.pick([0, Math.min(100, plan.waitMsMax), plan.waitMsMax]);
-    return random.chance(plan.rates.ownLease, 10_000)
-      ? { limit, waitMs, leaseMs: random.pick(LEASES_MS) }
-      : { limit, waitMs };
+    const leaseMs = random.chance(plan.rates.ownLease, 10_000) ? random.pick(LEASES_MS) : undefined;
+    return { limit, waitMs, ...(leaseMs === undefined ? {} : { leaseMs }), ...this.#bound(queue) };
+  }
+
+  #bound({ fifo }: KnownQueue): Pick<ReceiveOptions, "inFlightMax"> {
+    const { rare } = this.#stage.plan;
+    if (rare === undefined || fifo !== undefined) return {};
+    const isBounded = this.#client.random.chance(rare.bounded, 10_000);
+    return isBounded ? { inFlightMax: rare.inFlightMax } : {};
   }
 
   #work(queue: KnownQueue, receipts: readonly HeldReceipt[], workMs: number): void {
     const stage = this.#stage;
     const { random } = this.#client;
-    const { rates, queues } = stage.plan;
+    const { rates, queues, rare } = stage.plan;
     const happens = (rate: number): boolean => !stage.isCalm && random.chance(rate, 10_000);
-    if (happens(rates.abandon)) {
+    if (rare !== undefined && happens(rare.revive)) {
+      this.#revive(queue, receipts, workMs);
+    } else if (happens(rates.abandon)) {
       stage.discard(receipts);
       stage.later(workMs, () => this.#misbehave());
     } else if (happens(rates.release)) {
@@ -107,6 +115,24 @@ export class Worker {
     } else {
       stage.later(workMs, () => this.#settle("tombstone", queue, receipts));
     }
+  }
+
+  /** Comes late, extends what is over, and is done soon after. */
+  #revive(queue: KnownQueue, receipts: readonly HeldReceipt[], workMs: number): void {
+    const stage = this.#stage;
+    const { random, ids } = this.#client;
+    const timeoutMs = stage.plan.queues[0]?.visibilityTimeoutMs ?? 0;
+    const leases = receipts.map((each) => ({
+      ...each,
+      ms: random.pick(LEASES_MS),
+      revives: true,
+    }));
+    stage.later(timeoutMs + workMs, () => {
+      const extend = settleRequest("extend", queue, leases, ids.next());
+      stage.ask(this.#client, extend, () => {
+        stage.later(workMs, () => this.#settle("tombstone", queue, receipts));
+      });
+    });
   }
 
   #settle(action: "tombstone" | "release", queue: KnownQueue, leases: readonly ShownLease[]): void {
@@ -130,7 +156,11 @@ export class Worker {
     const receipt = this.#falseReceipt();
     const action = random.pick(["tombstone", "extend", "release", "undelivered"] as const);
     const timed = action === "extend" || action === "release";
-    const lease = timed ? { ...receipt, ms: random.pick(LEASES_MS) } : receipt;
+    const lease = {
+      ...receipt,
+      ...(timed ? { ms: random.pick(LEASES_MS) } : {}),
+      ...(stage.plan.rare === undefined ? {} : { revives: random.chance(1, 2) }),
+    };
     const request = settleRequest(action, receipt.queue, [lease], this.#client.ids.next());
     stage.ask(this.#client, request, ({ answer }) => {
       if (action === "tombstone") this.tombstones += effective(answer);

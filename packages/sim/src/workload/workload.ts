@@ -6,7 +6,7 @@ import { GROUP, type SimCluster } from "../cluster.ts";
 import { History } from "../history/history.ts";
 import { Administrator } from "./administrator.ts";
 import { sessionRequest } from "./commands.ts";
-import { createQueue } from "./creation.ts";
+import { createQueue, kindOf } from "./creation.ts";
 import { Edge } from "./edge.ts";
 import { Mover } from "./mover.ts";
 import type { QueuePlan, WorkloadPlan } from "./plan.ts";
@@ -69,8 +69,7 @@ export class Workload {
         ? { queueId: target.id, group: GROUP, maximumReceives }
         : undefined;
     const times = { visibilityTimeoutMs, delayMs, retentionMs };
-    const kind = { fifo: fifoOf(planned), fairness: planned.fair?.fairness };
-    return { ...DEFAULT_ATTRIBUTES, ...times, ...kind, deadLetter };
+    return { ...DEFAULT_ATTRIBUTES, ...times, ...kindOf(planned), deadLetter };
   }
 
   /** The plan's first queue. */
@@ -172,10 +171,4 @@ export class Workload {
     const random = this.#random.fork();
     return { number: this.#clients, ids: new RequestIds(random.nextU32()), random };
   }
-}
-
-function fifoOf({ fifo }: QueuePlan): QueueAttributes["fifo"] {
-  if (fifo === undefined) return undefined;
-  const { deduplicationScope } = fifo;
-  return { deduplicationScope, contentBasedDeduplication: false };
 }

@@ -20,6 +20,7 @@ import {
   EntryBuilder,
   encodeConfirmQueue,
   encodeCreateQueue,
+  encodeExtend,
   encodeReceive,
   encodeReserveQueue,
   encodeSend,
@@ -120,7 +121,13 @@ function keyOf(name: string): Uint8Array {
 }
 
 export function receive(
-  options: { queue?: number; request?: number; limit?: number; attempt?: string } = {},
+  options: {
+    queue?: number;
+    request?: number;
+    limit?: number;
+    attempt?: string;
+    inFlightMax?: number;
+  } = {},
 ): Uint8Array {
   const id = options.request === undefined ? NO_REQUEST_ID : requestId(options.request).id;
   const command = {
@@ -128,6 +135,7 @@ export function receive(
     queueId: queueId(options.queue ?? 1),
     limit: options.limit ?? 10,
     maxBytes: 1_000_000,
+    inFlightMax: options.inFlightMax,
     attemptKey: options.attempt === undefined ? undefined : keyOf(options.attempt),
   };
   return encode((to) => encodeReceive(to, command));
@@ -137,6 +145,13 @@ export function tombstone(at: number, token: number, request?: number): Uint8Arr
   const id = request === undefined ? NO_REQUEST_ID : requestId(request).id;
   const leases = [{ sequence: sequence(at), token: fencingToken(token) }];
   return encode((to) => encodeTombstone(to, { requestId: id, queueId: queueId(1), leases }));
+}
+
+/** Has a lease end `ms` from now, also one that is over. */
+export function extend(at: number, token: number, ms: number): Uint8Array {
+  const leases = [{ sequence: sequence(at), token: fencingToken(token), ms }];
+  const about = { requestId: NO_REQUEST_ID, queueId: queueId(1) };
+  return encode((to) => encodeExtend(to, { ...about, leases, revives: true }));
 }
 
 /** Begins to move what is in a queue, to another one or back to where it came from. */
