@@ -95,6 +95,11 @@ export class Call {
     return this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * 0x1_0000_0000;
   }
 
+  /** Whether a field that may be absent follows. */
+  get hasMore(): boolean {
+    return this.at < this.#end;
+  }
+
   /** Reads a key; false, and nothing read, when the command ends before it. */
   key(into: Key): boolean {
     if (this.at + KEY_BYTES > this.#end) return false;
@@ -131,6 +136,8 @@ const REASONS: Readonly<Record<RefusalReason, number>> = {
   "task-not-found": 10,
   "in-flight-limit": 11,
   "wrong-kind": 16,
+  "not-as-expected": 17,
+  "purged-recently": 18,
 };
 
 /** Ends a command that changed nothing. */

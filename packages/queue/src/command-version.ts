@@ -1,6 +1,6 @@
 /** Which version of the format a command needs: an entry is of the version of its newest command. */
 import { ByteReader } from "@kqueuey/base";
-import { hasKindAttributes } from "./attributes.ts";
+import { decodeAttributes, decodeTexts, hasKindAttributes } from "./attributes.ts";
 import { bodyRecordLength } from "./body-record.ts";
 import { COMMAND, COMMAND_HEADER_BYTES, REQUEST_HASH, REQUEST_SESSION } from "./command.ts";
 
@@ -15,8 +15,8 @@ const LEASE_MS_HIGH_BYTE = 2 + 12 + 3;
 const QUEUE_ID_BYTES = 6;
 
 /**
- * 2 for FIFO queues, message groups and what is fair to them, move tasks, receives with a bound and extensions that
- * revive; else 1. The command was validated.
+ * 2 for FIFO queues, message groups and what is fair to them, move tasks, receives with a bound, extensions that
+ * revive, changes on a condition and purges with an interval; else 1. The command was validated.
  */
 export function commandVersion(command: Uint8Array): 1 | 2 {
   const kind = command[0] ?? 0;
@@ -41,8 +41,21 @@ export function commandVersion(command: Uint8Array): 1 | 2 {
       return hasKindAttributes(reader) ? 2 : 1;
     }
     case COMMAND.setQueue:
-      return hasKindAttributes(new ByteReader(command, fields)) ? 2 : 1;
+      return hasKindAttributes(new ByteReader(command, fields)) || hasCondition(command, fields)
+        ? 2
+        : 1;
+    case COMMAND.purgeQueue:
+      return command.length > fields ? 2 : 1;
     default:
       return 1;
   }
+}
+
+/** Whether texts that must be so follow those to set. */
+function hasCondition(command: Uint8Array, fields: number): boolean {
+  const reader = new ByteReader(command, fields);
+  decodeAttributes(reader);
+  decodeTexts(reader);
+  decodeTexts(reader);
+  return reader.remaining > 0;
 }

@@ -130,6 +130,8 @@ function walkFields(kind: CommandKind, reader: ByteReader): number {
       decodeAttributes(reader);
       decodeTexts(reader);
       decodeTexts(reader);
+      // What must be so may follow.
+      if (reader.remaining > 0) decodeTexts(reader);
       return 1;
     case "initCluster":
       reader.skip(32);
@@ -148,8 +150,10 @@ function walkFields(kind: CommandKind, reader: ByteReader): number {
     case "cancelMove":
       reader.skip(TASK_ID_BYTES);
       return 1;
-    case "deleteQueue":
     case "purgeQueue":
+      if (reader.remaining > 0) walkInterval(reader);
+      return 1;
+    case "deleteQueue":
     case "confirmQueue":
     case "markDeleting":
     case "forgetQueue":
@@ -167,6 +171,11 @@ function walkReceive(reader: ByteReader): number {
   // An attempt id may follow.
   if (reader.remaining > 0) reader.skip(KEY_BYTES);
   return limit;
+}
+
+function walkInterval(reader: ByteReader): void {
+  const ms = reader.u32();
+  if (ms < 1 || ms > LEASE_MS_MAX) reader.fail();
 }
 
 function walkLeaseMs(reader: ByteReader, kind: "extend" | "release"): void {

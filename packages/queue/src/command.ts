@@ -181,6 +181,13 @@ export interface SetQueueCommand extends QueueCommand {
   readonly attributes: QueueAttributeChanges;
   readonly extra: TextChanges;
   readonly tags: TextChanges;
+  /** What `extra` must have for anything to change; undefined for a text that must not be there. */
+  readonly expected?: TextChanges | undefined;
+}
+
+export interface PurgeQueueCommand extends QueueCommand {
+  /** ms, 1 … 43,200,000: refused when a purge that said so, too, is not as long ago. */
+  readonly intervalMs?: number | undefined;
 }
 
 /** Group 0: takes a queue id for a name and remembers what to create, so that anyone can finish it. */
@@ -434,6 +441,7 @@ export function encodeSetQueue(writer: ByteWriter, command: SetQueueCommand): vo
   encodeAttributes(writer, command.attributes);
   encodeTexts(writer, command.extra);
   encodeTexts(writer, command.tags);
+  if (command.expected !== undefined) encodeTexts(writer, command.expected);
   end(writer, start);
 }
 
@@ -446,8 +454,10 @@ export function encodeDeleteQueue(writer: ByteWriter, command: QueueCommand): vo
   encodePlain(writer, COMMAND.deleteQueue, command);
 }
 
-export function encodePurgeQueue(writer: ByteWriter, command: QueueCommand): void {
-  encodePlain(writer, COMMAND.purgeQueue, command);
+export function encodePurgeQueue(writer: ByteWriter, command: PurgeQueueCommand): void {
+  const start = begin(writer, COMMAND.purgeQueue, command.requestId, command.queueId);
+  if (command.intervalMs !== undefined) writer.u32(command.intervalMs);
+  end(writer, start);
 }
 
 export function encodeReserveQueue(writer: ByteWriter, command: ReserveQueueCommand): void {

@@ -27,7 +27,11 @@ export type RefusalReason =
   /** No such move task runs. */
   | "task-not-found"
   /** Messages with groups for a standard queue, or without for a FIFO queue. */
-  | "wrong-kind";
+  | "wrong-kind"
+  /** The texts of the queue are not those that the change was made for. */
+  | "not-as-expected"
+  /** The queue was purged within the interval that the purge names. */
+  | "purged-recently";
 
 /** What became of one receipt of a batch; the values of `SettledOutcome.results`. */
 export const SETTLED = {

@@ -22,6 +22,8 @@ import type { WindowHost } from "./window-log.ts";
 const QUEUE_UNIT_VERSION = 1;
 /** Of a FIFO queue: the next turn follows. */
 const FIFO_QUEUE_UNIT_VERSION = 2;
+/** Added to either: the time of a purge follows. */
+const PURGED_VERSIONS = 2;
 const TABLE_ENTRY_BYTES = 64;
 
 export class QueueState implements Unit {
@@ -34,6 +36,8 @@ export class QueueState implements Unit {
   tags: Texts = new Map();
   createdAtMs = 0;
   modifiedAtMs = 0;
+  /** Cluster time of the last purge that named an interval. */
+  purgedAtMs: number | undefined = undefined;
   /** Of the next message taken in. */
   nextSequence = 1;
   /** Of the next lease. */
@@ -102,7 +106,8 @@ export class QueueState implements Unit {
   }
 
   encode(writer: ByteWriter): void {
-    writer.u8(this.fifo === undefined ? QUEUE_UNIT_VERSION : FIFO_QUEUE_UNIT_VERSION);
+    const version = this.fifo === undefined ? QUEUE_UNIT_VERSION : FIFO_QUEUE_UNIT_VERSION;
+    writer.u8(this.purgedAtMs === undefined ? version : version + PURGED_VERSIONS);
     writer.text(this.name);
     writer.u32(this.placement);
     encodeAttributes(writer, this.attributes);
@@ -124,6 +129,7 @@ export class QueueState implements Unit {
       writer.u53(this.acceptedThrough.get(source) ?? 0);
     }
     if (this.fifo !== undefined) writer.u48(this.fifo.nextTurn);
+    if (this.purgedAtMs !== undefined) writer.u48(this.purgedAtMs);
   }
 }
 
@@ -133,7 +139,9 @@ export function decodeQueue(
   reader: ByteReader,
   host: WindowHost,
 ): QueueState | undefined {
-  const version = reader.u8();
+  const written = reader.u8();
+  const isPurged = written > PURGED_VERSIONS;
+  const version = isPurged ? written - PURGED_VERSIONS : written;
   if (version !== QUEUE_UNIT_VERSION && version !== FIFO_QUEUE_UNIT_VERSION) return undefined;
   const queue = new QueueState(id);
   queue.name = reader.text();
@@ -166,6 +174,7 @@ export function decodeQueue(
     queue.fifo.nextTurn = reader.u48();
     if (queue.fifo.nextTurn === 0) return undefined;
   }
+  if (isPurged) queue.purgedAtMs = reader.u48();
   if (queue.nextSequence === 0 || queue.nextToken === 0 || queue.outboxFirst === 0)
     return undefined;
   return reader.ok && reader.remaining === 0 ? queue : undefined;

@@ -1,6 +1,6 @@
 /** Commands on queues as such: create, set, delete, purge; the catalogue's steps; moves between groups. */
 import { ByteReader, type GroupId, groupId } from "@kqueuey/base";
-import type { QueueAttributes } from "./attributes.ts";
+import type { QueueAttributes, TextChanges } from "./attributes.ts";
 import {
   changeAttributes,
   changeTexts,
@@ -76,6 +76,12 @@ export function applySet(core: Core, call: Call): void {
   const changes = decodeAttributes(reader);
   const extra = changeTexts(queue.extra, decodeTexts(reader));
   const tags = changeTexts(queue.tags, decodeTexts(reader));
+  call.at = reader.position;
+  const expected = call.hasMore ? decodeTexts(reader) : undefined;
+  if (expected !== undefined && !hasTexts(queue, expected)) {
+    refuse(core, call, "not-as-expected");
+    return;
+  }
   if (extra === undefined || tags === undefined) {
     refuse(core, call, "limit-reached");
     return;
@@ -90,6 +96,12 @@ export function applySet(core: Core, call: Call): void {
   if (queue.stored > 0) noteSecond(core, queue, queue.oldestSecond);
   note(core, call, queue.id);
   finish(call, true);
+}
+
+/** Whether the queue has these texts, and not those that are undefined. */
+function hasTexts(queue: QueueState, expected: TextChanges): boolean {
+  for (const [name, text] of expected) if (queue.extra.get(name) !== text) return false;
+  return true;
 }
 
 export function applyDelete(core: Core, call: Call): void {
@@ -111,8 +123,15 @@ export function applyDelete(core: Core, call: Call): void {
 export function applyPurge(core: Core, call: Call): void {
   const queue = queueOf(core, call);
   if (queue === undefined) return;
+  const intervalMs = call.hasMore ? call.u32() : undefined;
+  const { purgedAtMs = Number.NEGATIVE_INFINITY } = queue;
+  if (intervalMs !== undefined && core.now - purgedAtMs < intervalMs) {
+    refuse(core, call, "purged-recently");
+    return;
+  }
   const had = queue.stored > 0;
   core.touch(queue);
+  if (intervalMs !== undefined) queue.purgedAtMs = core.now;
   doom(core, queue);
   core.chain.mix(STEP.purge);
   core.chain.number(queue.id);

@@ -102,8 +102,10 @@ export type TestCommand = { readonly id?: TestRequest } & (
       readonly attributes: QueueAttributeChanges;
       readonly extra?: TextChanges;
       readonly tags?: TextChanges;
+      readonly expected?: TextChanges;
     }
-  | { readonly op: "delete" | "purge" | "confirm" | "mark" | "forget"; readonly queue: number }
+  | { readonly op: "purge"; readonly queue: number; readonly intervalMs?: number | undefined }
+  | { readonly op: "delete" | "confirm" | "mark" | "forget"; readonly queue: number }
   | {
       readonly op: "startMove";
       readonly queue: number;
@@ -341,6 +343,7 @@ function encodeAdministration(command: Administration, requestId: RequestId): vo
         attributes: command.attributes,
         extra: command.extra ?? none,
         tags: command.tags ?? none,
+        expected: command.expected,
       });
       return;
     case "reserve":
@@ -366,7 +369,11 @@ function encodeAdministration(command: Administration, requestId: RequestId): vo
       encodeDeleteQueue(writer, { requestId, queueId: queueId(command.queue) });
       return;
     case "purge":
-      encodePurgeQueue(writer, { requestId, queueId: queueId(command.queue) });
+      encodePurgeQueue(writer, {
+        requestId,
+        queueId: queueId(command.queue),
+        intervalMs: command.intervalMs,
+      });
       return;
     case "confirm":
       encodeConfirmQueue(writer, { requestId, queueId: queueId(command.queue) });

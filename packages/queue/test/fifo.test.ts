@@ -148,6 +148,12 @@ describe("an entry", () => {
     ["a receive with an attempt id", { op: "receive", queue: 1, limit: 1, attempt: "a" }, 2],
     ["a FIFO queue", { op: "create", queue: 1, attributes: { fifo } }, 2],
     ["a change of a FIFO queue", { op: "set", queue: 1, attributes: { fifo } }, 2],
+    [
+      "a change on a condition",
+      { op: "set", queue: 1, attributes: {}, expected: new Map([["Policy", undefined]]) },
+      2,
+    ],
+    ["a purge with an interval", { op: "purge", queue: 1, intervalMs: 60_000 }, 2],
     ["an accepted message", accepted(undefined), 1],
     ["an accepted message of a group", accepted("g"), 2],
   ])("with %s is of the version that it needs", (_, command, version) => {

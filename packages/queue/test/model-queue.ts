@@ -31,6 +31,8 @@ export interface ModelQueue {
   nextSequence: number;
   nextToken: number;
   nextOutbox: number;
+  /** Of the last purge with an interval. */
+  purgedAt: number;
   accepted: Map<number, number>;
   readonly fifo: FifoModel | undefined;
   tasks: ModelTask[];

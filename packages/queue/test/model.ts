@@ -291,6 +291,7 @@ export class Model {
         nextSequence: 1,
         nextToken: 1,
         nextOutbox: 1,
+        purgedAt: Number.NEGATIVE_INFINITY,
         accepted: new Map(),
         tasks: [],
         fifo: fifo === undefined ? undefined : new FifoModel(fifo.deduplicationScope),
@@ -315,6 +316,11 @@ export class Model {
         return { kind: "done", changed: true, replayed: false };
       }
       case "purge": {
+        const { intervalMs } = command;
+        if (intervalMs !== undefined) {
+          if (this.now - queue.purgedAt < intervalMs) return refused("purged-recently");
+          queue.purgedAt = this.now;
+        }
         const changed = queue.messages.length > 0;
         queue.messages = [];
         queue.fifo?.purge();

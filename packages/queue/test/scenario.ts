@@ -292,7 +292,7 @@ export class Scenario {
       case "release":
         return this.#settle(draw, draw.op);
       case "purge":
-        return { op: "purge", queue };
+        return { op: "purge", queue, intervalMs: a % 2 === 0 ? undefined : 5_000 };
       case "set":
         return { op: "set", queue, attributes: CHANGES[a % CHANGES.length] ?? {} };
       case "delete":

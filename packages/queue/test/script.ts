@@ -3,13 +3,13 @@
  * time of the command before it, if absent). Times are `250` (ms), `3s`, `2m`, `4h`, `1d`.
  *
  *     create Q [visibility=] [delay=] [retention=] [dead=Q|99@7] [max=]    queues are numbered as they are created
- *     set Q [visibility=] … [dead=none]
+ *     set Q [visibility=] … [dead=none] [policy=TEXT] [policy-was=TEXT|none]    (if it was so)
  *     create Q fifo [scope=messageGroup]    a FIFO queue
  *     send Q [count=1] [size=1] [delay=]
  *     send Q GROUP[/DEDUPLICATION] …    to a FIFO queue; without an id of its own, a message repeats no other
  *     receive Q [limit=10] [lease=] [bytes=] [attempt=]
  *     tombstone|undelivered Q SEQUENCE/TOKEN …    extend|release Q SEQUENCE/TOKEN … [ms=0]
- *     purge|delete Q · time · init secret=N · session
+ *     purge Q [interval=] · delete Q · time · init secret=N · session
  *     reserve NAME · confirm|mark|forget N · unfinished · list [prefix=] [after=] [limit=]
  *     outbox Q · accept Q source= number= [count=0] [age=] · drop Q through= [returned]
  *     move Q task=N [to=Q] [rate=] · cancel Q task=N · moves Q
@@ -24,6 +24,7 @@ import {
   type QueueAttributeChanges,
   type QueueAttributes,
   queueId,
+  type TextChanges,
 } from "../src/index.ts";
 import {
   checkpoint,
@@ -53,6 +54,18 @@ function parseMs(text: string): number {
 
 function showMs(ms: number): string {
   return `${ms / 1_000}s`;
+}
+
+/** The text to set, and what it must have been. */
+function texts({ values }: ScriptCommand): { extra?: TextChanges; expected?: TextChanges } {
+  const policy = values.get("policy");
+  const was = values.get("policy-was");
+  return {
+    ...(policy === undefined ? {} : { extra: new Map([["Policy", policy]]) }),
+    ...(was === undefined
+      ? {}
+      : { expected: new Map([["Policy", was === "none" ? undefined : was]]) }),
+  };
 }
 
 /** Runs the commands of one script on a machine of its own. */
@@ -166,8 +179,9 @@ export class Script {
     if (command.name === "time") return undefined;
     switch (command.name) {
       case "create":
+        return { op: "create", queue, attributes: this.#readAttributes(command) };
       case "set":
-        return { op: command.name, queue, attributes: this.#readAttributes(command) };
+        return { op: "set", queue, attributes: this.#readAttributes(command), ...texts(command) };
       case "send": {
         if (words.length > 1) return this.#readGrouped(queue, words.slice(1));
         const message = { size: number("size", 1), delayMs: ms("delay") };
@@ -195,8 +209,9 @@ export class Script {
       case "cancel":
         return this.#readMove(command, queue);
       case "purge":
+        return { op: "purge", queue, intervalMs: ms("interval") };
       case "delete":
-        return { op: command.name, queue };
+        return { op: "delete", queue };
       case "confirm":
       case "mark":
       case "forget":

@@ -29,6 +29,8 @@ const REASONS: readonly RefusalReason[] = [
   "task-not-found",
   "in-flight-limit",
   "wrong-kind",
+  "not-as-expected",
+  "purged-recently",
 ];
 const STATES: readonly CatalogueState[] = ["reserved", "active", "deleting"];
 

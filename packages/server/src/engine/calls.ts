@@ -72,6 +72,9 @@ export function refusalError(reason: RefusalReason, queue: string): KQueueyError
         "INVALID_ARGUMENT",
         `queue ${queue} is of the other kind: FIFO queues take messages with a group, and only they do`,
       );
+    case "purged-recently":
+      return new KQueueyError("LIMIT_REACHED", `queue ${queue} was purged a moment ago: wait`);
+    case "not-as-expected":
     case "wrong-state":
     case "wrong-group":
       return new KQueueyError("UNAVAILABLE", `queue ${queue} is being changed: try again`);
