@@ -301,8 +301,22 @@ export interface Broker {
       readonly tags?: Readonly<Record<string, string | undefined>>;
     },
   ): Promise<void>;
+  /**
+   * Sets one of the queue's `extra` texts if it still is what the caller read ("": it has none); false, and nothing
+   * changed, when it is not.
+   */
+  replaceText(
+    context: CallContext,
+    queue: string,
+    change: { readonly name: string; readonly from: string; readonly to: string },
+  ): Promise<boolean>;
   deleteQueue(context: CallContext, name: string): Promise<void>;
-  purgeQueue(context: CallContext, name: string): Promise<void>;
+  /** False, and nothing happened, within `intervalMs` of another purge that named an interval. */
+  purgeQueue(
+    context: CallContext,
+    name: string,
+    options?: { readonly intervalMs?: number },
+  ): Promise<boolean>;
   /**
    * Begins to move the messages that are in the queue now to `destination`, or each to the queue that it came from as
    * a dead letter. TASK_RUNNING while another task does so.

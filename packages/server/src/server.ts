@@ -264,7 +264,6 @@ class ServerNode implements RunningServer {
         broker,
         digests: nodeDigests,
         newRequestId: randomUUID,
-        nowMs: () => nodeClock.monotonicMs(),
         ...(authenticate === undefined ? {} : { authenticate }),
         onFault: (error, requestId) => logger.error("sqs.fault", { requestId, error }),
       },

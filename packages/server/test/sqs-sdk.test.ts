@@ -40,7 +40,6 @@ beforeEach(async () => {
     broker,
     digests: nodeDigests,
     newRequestId: () => crypto.randomUUID(),
-    nowMs: () => Date.now(),
   });
   listener = createListener(
     { host: "127.0.0.1", port: 0 },

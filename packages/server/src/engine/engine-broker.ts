@@ -7,7 +7,6 @@ import type {
   LeaseReference,
   LeaseRun,
   Outcome,
-  QueueAttributes,
   Receipt,
   SendMessage,
   SettledOutcome,
@@ -61,6 +60,7 @@ import {
   keyOf,
   sequenceNumberOf,
 } from "./fifo-messages.ts";
+import { tooLarge, tooLate } from "./message-limits.ts";
 import { MoveCalls } from "./move-calls.ts";
 import { QueueAdmin } from "./queue-admin.ts";
 import { Receipts } from "./receipts.ts";
@@ -77,8 +77,6 @@ export interface EngineBrokerOptions {
 
 /** For messages of an API that shows nobody a digest: computed when one is asked for. */
 const NO_MD5 = new Uint8Array(16);
-/** The longest delay of the hosted service. */
-const SHORT_DELAY_MS = 900_000;
 /** How often a poll looks again whether so many messages are still in flight. */
 const FULL_PAUSE_MS = 1_000;
 /** Most bytes of bodies in one answer when the caller sets no limit. */
@@ -136,8 +134,20 @@ export class EngineBroker implements Broker {
     return this.#admin.delete(context, name);
   }
 
-  purgeQueue(context: CallContext, name: string): Promise<void> {
-    return this.#admin.purge(context, name);
+  replaceText(
+    context: CallContext,
+    queue: string,
+    change: Parameters<Broker["replaceText"]>[2],
+  ): Promise<boolean> {
+    return this.#admin.replaceText(context, queue, change);
+  }
+
+  purgeQueue(
+    context: CallContext,
+    name: string,
+    options: Parameters<Broker["purgeQueue"]>[2] = {},
+  ): Promise<boolean> {
+    return this.#admin.purge(context, name, options.intervalMs);
   }
 
   startMoveTask(
@@ -542,29 +552,6 @@ function pause(ms: number, signal: CallSignal): Promise<void> {
 
 function callOf(context: CallContext): { principal: string; requestId: string | undefined } {
   return { principal: context.principal, requestId: context.requestId };
-}
-
-function tooLarge(message: NewMessage, attributes: QueueAttributes): KQueueyError | undefined {
-  let bytes = message.body.length;
-  for (const { name, type, value } of message.attributes) {
-    bytes += Buffer.byteLength(name) + Buffer.byteLength(type) + value.length;
-  }
-  if (bytes <= attributes.maximumMessageBytes) return undefined;
-  return new KQueueyError(
-    "MESSAGE_TOO_LARGE",
-    `the message has ${bytes} bytes with its attributes; this queue takes at most ${attributes.maximumMessageBytes}`,
-    { details: { bytes, maximum: attributes.maximumMessageBytes } },
-  );
-}
-
-/** A delay of minutes may outlast a retention of minutes, as in the service; one of days would be an unnoticed loss. */
-function tooLate(message: NewMessage, attributes: QueueAttributes): KQueueyError | undefined {
-  const { delayMs = 0 } = message;
-  if (delayMs <= SHORT_DELAY_MS || delayMs < attributes.retentionMs) return undefined;
-  return new KQueueyError(
-    "INVALID_ARGUMENT",
-    `the message would be delayed for ${delayMs} ms, and this queue keeps it for ${attributes.retentionMs}`,
-  );
 }
 
 function sizeOf(messages: readonly SendMessage[]): number {

@@ -6,7 +6,9 @@ import type {
   QueueAttributeChanges as EngineChanges,
   Outcome,
   QueueView,
+  RefusalReason,
   RequestId,
+  TextChanges,
 } from "@kqueuey/queue";
 import {
   DEFAULT_ATTRIBUTES,
@@ -117,13 +119,35 @@ export class QueueAdmin {
     });
   }
 
-  async purge(context: CallContext, name: string): Promise<void> {
+  async replaceText(
+    context: CallContext,
+    name: string,
+    change: Parameters<Broker["replaceText"]>[2],
+  ): Promise<boolean> {
     const { group, queueId } = await this.#directory.find(name, context.signal);
-    await this.#command(context, { group, queue: name }, (id) => {
-      const writer = new ByteWriter(64);
-      encodePurgeQueue(writer, { requestId: id("purge"), queueId });
+    const text = (value: string): TextChanges =>
+      new Map([[change.name, value === "" ? undefined : value]]);
+    const outcome = await this.#propose(context, { group, queue: name }, (id) => {
+      const writer = new ByteWriter(256);
+      const about = { requestId: id("replace"), queueId, attributes: {}, tags: new Map() };
+      encodeSetQueue(writer, { ...about, extra: text(change.to), expected: text(change.from) });
       return writer.take();
     });
+    return wasDone(outcome, "not-as-expected", name);
+  }
+
+  async purge(
+    context: CallContext,
+    name: string,
+    intervalMs: number | undefined,
+  ): Promise<boolean> {
+    const { group, queueId } = await this.#directory.find(name, context.signal);
+    const outcome = await this.#propose(context, { group, queue: name }, (id) => {
+      const writer = new ByteWriter(64);
+      encodePurgeQueue(writer, { requestId: id("purge"), queueId, intervalMs });
+      return writer.take();
+    });
+    return wasDone(outcome, "purged-recently", name);
   }
 
   async delete(context: CallContext, name: string): Promise<void> {
@@ -142,8 +166,19 @@ export class QueueAdmin {
     }
   }
 
-  /** Proposes one command; `make` gives it the request id of its step. Rejects when it is refused. */
+  /** Proposes one command. Rejects when it is refused. */
   async #command(
+    context: CallContext,
+    to: { readonly group: QueuePlace["group"]; readonly queue: string },
+    make: (id: (action: string) => RequestId) => Uint8Array,
+  ): Promise<Outcome> {
+    const outcome = await this.#propose(context, to, make);
+    if (outcome.kind === "refused") throw refusalError(outcome.reason, to.queue);
+    return outcome;
+  }
+
+  /** Proposes one command; `make` gives it the request id of its step. */
+  async #propose(
     context: CallContext,
     to: { readonly group: QueuePlace["group"]; readonly queue: string },
     make: (id: (action: string) => RequestId) => Uint8Array,
@@ -155,7 +190,6 @@ export class QueueAdmin {
     const request = { kind: "command", command } as const;
     const reply = await callEngine(this.#engine, { group: to.group, signal }, request);
     if (reply.kind !== "outcome") throw unexpected(reply);
-    if (reply.outcome.kind === "refused") throw refusalError(reply.outcome.reason, to.queue);
     return reply.outcome;
   }
 
@@ -264,4 +298,11 @@ export class QueueAdmin {
       modifiedAtMs: view.modifiedAtMs,
     };
   }
+}
+
+/** False when the command was refused for `reason`, which is its caller's business. */
+function wasDone(outcome: Outcome, reason: RefusalReason, queue: string): boolean {
+  if (outcome.kind !== "refused") return true;
+  if (outcome.reason === reason) return false;
+  throw refusalError(outcome.reason, queue);
 }

@@ -174,9 +174,25 @@ export class MemoryBroker implements Broker {
     }
   }
 
-  async purgeQueue(_context: CallContext, name: string): Promise<void> {
+  async replaceText(
+    context: CallContext,
+    queue: string,
+    { name, from, to }: Parameters<Broker["replaceText"]>[2],
+  ): Promise<boolean> {
     this.#check();
-    this.#queue(name).purge();
+    const { extra } = this.#queue(queue);
+    if ((extra[name] ?? "") !== from) return false;
+    await this.setQueueAttributes(context, queue, { attributes: {}, extra: { [name]: to } });
+    return true;
+  }
+
+  async purgeQueue(
+    { requestId }: CallContext,
+    name: string,
+    options: Parameters<Broker["purgeQueue"]>[2] = {},
+  ): Promise<boolean> {
+    this.#check();
+    return this.#queue(name).purge({ nowMs: this.#clock.nowMs(), requestId, ...options });
   }
 
   async startMoveTask(

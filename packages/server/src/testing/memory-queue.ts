@@ -52,6 +52,11 @@ export class MemoryQueue {
   #sequence = 0;
   #token = 0;
   #fifo = new MemoryFifo();
+  /** The last purge that named an interval. */
+  #purged: { readonly atMs: number; readonly by: string | undefined } = {
+    atMs: Number.NEGATIVE_INFINITY,
+    by: undefined,
+  };
 
   constructor(
     identity: { readonly id: number; readonly name: string; readonly nowMs: number },
@@ -274,9 +279,21 @@ export class MemoryQueue {
     );
   }
 
-  purge(): void {
+  /** False within the interval of another purge that named one; a call that is tried again did it the first time. */
+  purge(asked: {
+    readonly nowMs: number;
+    readonly requestId: string | undefined;
+    readonly intervalMs?: number;
+  }): boolean {
+    const { nowMs, requestId, intervalMs } = asked;
+    if (intervalMs !== undefined) {
+      const { atMs, by } = this.#purged;
+      if (nowMs - atMs < intervalMs) return requestId !== undefined && requestId === by;
+      this.#purged = { atMs: nowMs, by: requestId };
+    }
     this.#messages = [];
     this.#fifo = new MemoryFifo();
+    return true;
   }
 
   /** When the next hidden message becomes available; undefined when none is hidden. */

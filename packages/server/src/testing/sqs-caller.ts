@@ -51,7 +51,6 @@ export class SqsCaller {
         broker: node?.broker ?? this.broker,
         digests: nodeDigests,
         newRequestId: () => "00000000-0000-4000-8000-0000000000aa",
-        nowMs: () => this.clock.nowMs(),
         onFault: (error) => this.faults.push(error),
         ...ports,
       },

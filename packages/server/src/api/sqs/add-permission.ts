@@ -1,10 +1,11 @@
-import { NO_OUTPUT, type SqsAction, type SqsCall } from "./call.ts";
+import { NO_OUTPUT, type SqsAction } from "./call.ts";
 import { invalidParameter, missingParameter, SqsError } from "./errors.ts";
 import { type Members, requiredText, textList } from "./input.ts";
 import {
   ACTIONS_MAX,
   checkCount,
   checkPolicyCounts,
+  editPolicy,
   emptyPolicy,
   hasLabel,
   parsePolicy,
@@ -32,25 +33,20 @@ export const addPermission: SqsAction = async (call, input) => {
   const arn = queueArn(call.identity, name);
   const label = readLabel(input);
   const statement = readStatement(input, { arn, label });
-  const queue = await call.broker.describeQueue(call.context, name);
-  const policy = parsePolicy(queue.extra["Policy"] ?? "") ?? emptyPolicy(arn);
-  if (policy.statements.some((other) => hasLabel(other, label))) {
-    throw invalidParameter("Label", label, "Already exists.");
-  }
-  const statements = [...policy.statements, statement];
-  checkCount("Statements", statements.length, STATEMENTS_MAX);
-  checkPolicyCounts({ ...policy, statements });
-  const text = policyText({ ...policy, statements });
-  if (text === undefined) throw new SqsError("OverLimit", "The queue's policy is too long.");
-  await setPolicy(call, name, text);
+  await editPolicy(call, name, (before) => {
+    const policy = parsePolicy(before) ?? emptyPolicy(arn);
+    if (policy.statements.some((other) => hasLabel(other, label))) {
+      throw invalidParameter("Label", label, "Already exists.");
+    }
+    const statements = [...policy.statements, statement];
+    checkCount("Statements", statements.length, STATEMENTS_MAX);
+    checkPolicyCounts({ ...policy, statements });
+    const text = policyText({ ...policy, statements });
+    if (text === undefined) throw new SqsError("OverLimit", "The queue's policy is too long.");
+    return text;
+  });
   return NO_OUTPUT;
 };
-
-/** Keeps `text` as the queue's policy; "" removes it. */
-export async function setPolicy(call: SqsCall, queue: string, text: string): Promise<void> {
-  const changes = { attributes: {}, extra: { Policy: text } };
-  await call.broker.setQueueAttributes(call.context, queue, changes);
-}
 
 /** Up to 80 letters, digits, hyphens and underscores. */
 export function readLabel(input: Members): string {

@@ -3,7 +3,6 @@ import type { Broker, CallContext, Delivery } from "../../broker.ts";
 import type { Digests } from "../../digests.ts";
 import type { Members } from "./input.ts";
 import type { SqsLimits } from "./limits.ts";
-import type { PurgeGate } from "./purge-gate.ts";
 
 /** How this cluster appears in ARNs and queue URLs. */
 export interface SqsIdentity {
@@ -32,7 +31,6 @@ export interface SqsCall {
   readonly origin: string;
   /** The HTTP header X-Amzn-Trace-Id, for sends that bring no AWSTraceHeader. */
   readonly traceHeader: string | undefined;
-  readonly purges: PurgeGate;
   /** XML carries fewer characters than JSON. */
   readonly protocol: "json" | "query";
 }

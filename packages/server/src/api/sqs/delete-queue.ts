@@ -5,6 +5,5 @@ import { queueNameOf } from "./queue-url.ts";
 export const deleteQueue: SqsAction = async (call, input) => {
   const name = queueNameOf(input);
   await call.broker.deleteQueue(call.context, name);
-  call.purges.forget(name);
   return NO_OUTPUT;
 };

@@ -43,6 +43,27 @@ const FIRST = {
   Resource: ARN,
 };
 
+/** Statements of the policy, by their labels. */
+async function labels(): Promise<readonly unknown[]> {
+  const { Statement: statements = [] } = Object((await policy()) ?? {});
+  return statements.map((statement: unknown) => Object(statement).Sid);
+}
+
+describe("at the same time", () => {
+  const all = Array.from({ length: 20 }, (_, at) => `l${at}`);
+
+  test("no statement is lost, whoever comes first", async () => {
+    const added = await Promise.all(all.map((label) => add({ Label: label })));
+    expect(added.map(({ status }) => status)).toEqual(all.map(() => 200));
+    expect([...(await labels())].sort()).toEqual([...all].sort());
+    const changes = all.map((label, at) => (at % 2 === 0 ? remove(label) : add({ Label: label })));
+    expect((await Promise.all(changes)).map(({ status }) => status)).toEqual(
+      all.map((_, at) => (at % 2 === 0 ? 200 : 400)),
+    );
+    expect(await labels()).toHaveLength(10);
+  });
+});
+
 describe("AddPermission", () => {
   test("begins a policy and appends to it; lists of one are the one", async () => {
     expect((await add()).text).toBe("");

@@ -3,6 +3,7 @@
  * RemovePermission edit its statements. It is stored and shown; requests are not judged by it.
  */
 import { encodeUtf8 } from "@kqueuey/base";
+import type { SqsCall } from "./call.ts";
 import { SqsError } from "./errors.ts";
 import { isMembers, type Members } from "./input.ts";
 
@@ -71,6 +72,24 @@ export function checkCount(what: string, found: number, most: number): void {
 export function policyText(policy: Policy): string | undefined {
   const text = JSON.stringify({ ...policy.document, Statement: policy.statements });
   return encodeUtf8(text).length > BYTES_MAX ? undefined : text;
+}
+
+/** Edits made anew because of others' at most: each of those ended one of theirs. */
+const EDITS_MAX = 100;
+
+/** Replaces the queue's policy by what `edit` makes of it ("": none), so that no edit of others is lost. */
+export async function editPolicy(
+  call: SqsCall,
+  queue: string,
+  edit: (policy: string) => string,
+): Promise<void> {
+  for (let edits = 0; edits < EDITS_MAX; edits++) {
+    const { extra } = await call.broker.describeQueue(call.context, queue);
+    const { Policy: from = "" } = extra;
+    const change = { name: "Policy", from, to: edit(from) };
+    if (await call.broker.replaceText(call.context, queue, change)) return;
+  }
+  throw new SqsError("ServiceUnavailable", "Too many change the queue's policy. Try again.");
 }
 
 /** The policy of a queue that has none, as the service begins it. */

@@ -1,20 +1,20 @@
-import { readLabel, setPolicy } from "./add-permission.ts";
+import { readLabel } from "./add-permission.ts";
 import { NO_OUTPUT, type SqsAction } from "./call.ts";
 import { invalidParameter } from "./errors.ts";
-import { hasLabel, parsePolicy, policyText } from "./policy.ts";
+import { editPolicy, hasLabel, parsePolicy, policyText } from "./policy.ts";
 import { queueNameOf } from "./queue-url.ts";
 
 /** RemovePermission: the statement of that label goes; the policy goes with its last one. */
 export const removePermission: SqsAction = async (call, input) => {
   const name = queueNameOf(input);
   const label = readLabel(input);
-  const queue = await call.broker.describeQueue(call.context, name);
-  const policy = parsePolicy(queue.extra["Policy"] ?? "");
-  const statements = policy?.statements.filter((statement) => !hasLabel(statement, label)) ?? [];
-  if (policy === undefined || statements.length === policy.statements.length) {
-    throw invalidParameter("Label", label, "can't find label.");
-  }
-  const text = statements.length === 0 ? "" : policyText({ ...policy, statements });
-  await setPolicy(call, name, text ?? "");
+  await editPolicy(call, name, (before) => {
+    const policy = parsePolicy(before);
+    const statements = policy?.statements.filter((statement) => !hasLabel(statement, label)) ?? [];
+    if (policy === undefined || statements.length === policy.statements.length) {
+      throw invalidParameter("Label", label, "can't find label.");
+    }
+    return statements.length === 0 ? "" : (policyText({ ...policy, statements }) ?? "");
+  });
   return NO_OUTPUT;
 };

@@ -24,7 +24,6 @@ import { usableTraceHeader } from "./outgoing-message.ts";
 import type { AnswerTo, Protocol } from "./protocol.ts";
 import { isJsonProtocol, jsonProtocol } from "./protocol-json.ts";
 import { isQueryProtocol, queryProtocol } from "./protocol-query.ts";
-import { PurgeGate } from "./purge-gate.ts";
 import { findQueue } from "./queue-attributes.ts";
 import { isFifoQueueName, isQueueName, queueNameOf } from "./queue-url.ts";
 
@@ -34,8 +33,6 @@ export interface SqsPorts {
   readonly digests: Digests;
   /** A fresh UUID. */
   readonly newRequestId: () => string;
-  /** Any clock in ms that does not go back. */
-  readonly nowMs: () => number;
   /** Verifies signatures and gives the sender; absent while authentication is off. */
   readonly authenticate?: Authenticate;
   /** A fault of ours, answered InternalFailure. Wants a line in the log. */
@@ -58,7 +55,6 @@ export function isSqsRequest(head: RequestHead): boolean {
 /** The handler of SQS requests. */
 export function createSqsApi(ports: SqsPorts, given: Partial<SqsSettings> = {}): PlainHandler {
   const settings = { ...SQS_SETTINGS, ...given };
-  const purges = new PurgeGate(ports.nowMs);
   return {
     async handle(request) {
       const requestId = ports.newRequestId();
@@ -74,7 +70,6 @@ export function createSqsApi(ports: SqsPorts, given: Partial<SqsSettings> = {}):
           limits: settings.limits,
           origin: settings.publicUrl ?? originOf(request),
           traceHeader: usableTraceHeader(request.header("x-amzn-trace-id")),
-          purges,
           protocol: protocol.name,
         };
         const { createsQueuesOnUse: creates } = settings;
