@@ -30,6 +30,8 @@ interface Patient {
   sinceMs: number;
   /** The directory was refused: only emptying it helps. */
   refused: boolean;
+  /** A start found the damage: the node asked to be admitted again. */
+  suspected: boolean;
 }
 
 const LOOK_EVERY_MS = 50;
@@ -64,6 +66,7 @@ export class Patients {
       stage: injury.lurksMs > 0 ? "lurking" : "checking",
       sinceMs: cluster.world.nowMs,
       refused: false,
+      suspected: false,
     };
     this.#patients.set(id, patient);
     if (patient.stage === "lurking") this.#lookAgain(patient);
@@ -125,6 +128,8 @@ export class Patients {
       if (forMs >= RESTART_MS) this.#treatDead(patient);
       return false;
     }
+    const isInProbation = cluster.replica(id)?.raft.status().probation === true;
+    if (isInProbation && patient.stage !== "lurking") patient.suspected = true;
     if (this.#isWell(patient)) {
       this.#ground.log(id, "taken in again");
       this.#patients.delete(id);
@@ -190,6 +195,8 @@ export class Patients {
     const status = this.#ground.cluster.replica(patient.id)?.raft.status();
     if (status === undefined || patient.stage === "lurking") return false;
     if (!this.#ground.isTakenIn(patient.id)) return false;
+    // Who left the cluster and joined it meanwhile has another admission, and the damage still.
+    if (!this.#isRecognised(patient)) return false;
     return status.incarnation !== patient.incarnation || !this.#isMember(patient.id);
   }
 
@@ -198,9 +205,13 @@ export class Patients {
     return members.some((member) => member.id === id);
   }
 
-  /** It waits to be admitted or was admitted anew, though not by all yet; or it is not that far yet. */
-  #isRecognised({ id, incarnation }: Patient): boolean {
+  /**
+   * It waits to be admitted or was admitted anew, though not by all yet; or it is not that far yet. A copy of an older
+   * state is recognised by its admission; of damage the node itself must have told.
+   */
+  #isRecognised({ id, incarnation, injury, stage, suspected }: Patient): boolean {
     const status = this.#ground.cluster.replica(id)?.raft.status();
-    return status === undefined || status.probation || status.incarnation !== incarnation;
+    if (status === undefined || status.probation || suspected || stage === "wiped") return true;
+    return injury.certain && (status.incarnation !== incarnation || !this.#isMember(id));
   }
 }
