@@ -48,7 +48,9 @@ AKIAIOSFODNN7EXAMPLE: wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY
 
 A signature is taken when it is for the service \`sqs\` (in any region), not older or newer than fifteen minutes, over the
 body that came, and when Host, X-Amz-Date and X-Amz-Target are among the signed headers. A proxy must leave Host as it
-is. The same file belongs on every node; it is read at the start. The native API is not covered by it.
+is. The same file belongs on every node; it is read at the start. The native API, on the same
+port, is not covered by it: who reaches the port may use every queue, and a node with \`auth: keys\` says so in its log when
+it starts. Until that API asks who calls, let a firewall or a proxy pass on SQS requests alone.
 `;
 
 /** The text of docs/api/sqs.md. */

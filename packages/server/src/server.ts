@@ -18,7 +18,7 @@ import type { Authenticate } from "./api/sqs/authenticator.ts";
 import { SQS_LIMITS } from "./api/sqs/limits.ts";
 import { createSqsApi, isSqsRequest } from "./api/sqs/sqs-api.ts";
 import { readAccessKeys } from "./config/access-keys.ts";
-import { formatAddress, isLoopback } from "./config/parse.ts";
+import { formatAddress } from "./config/parse.ts";
 import type { ServerConfig } from "./config/spec.ts";
 import { Driver } from "./driver.ts";
 import { EngineBroker } from "./engine/engine-broker.ts";
@@ -33,6 +33,7 @@ import { NodeDisk } from "./node/disk.ts";
 import { nodeRandom, randomBytes } from "./node/random.ts";
 import { measureSyncMode, type SyncMeasurement } from "./node/sync-mode.ts";
 import type { Logger } from "./observe/log.ts";
+import { adviceOnOpenDoors } from "./open-doors.ts";
 import { Transport } from "./transport/transport.ts";
 
 export interface StartOptions {
@@ -316,16 +317,11 @@ class ServerNode implements RunningServer {
     this.#logger.warn("disk.slow", { slowestMs, advice });
   }
 
-  /** On loopback whoever reaches the node could read its disk as well; elsewhere that is for its owner to know. */
   #warnOfOpenDoors(): void {
     const { auth, clientListen } = this.#config;
-    if (isLoopback(clientListen.host)) return;
-    const address = formatAddress(clientListen);
-    const advice =
-      auth === "off"
-        ? "anybody who reaches this address may use every queue: set --auth keys, or let a firewall choose"
-        : "--auth covers the SQS API alone: let a firewall choose who reaches the native API";
-    this.#logger.warn("auth.open", { address, auth, advice });
+    const advice = adviceOnOpenDoors(this.#config);
+    if (advice === undefined) return;
+    this.#logger.warn("auth.open", { address: formatAddress(clientListen), auth, advice });
   }
 
   /** Waits until the directory was opened or refused. */

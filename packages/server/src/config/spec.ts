@@ -251,7 +251,7 @@ const shape = {
   auth: choiceKey<AuthMode>(
     ["off", "keys"],
     "off",
-    "Whether SQS requests must be signed by one of the access keys. The native API is not covered.",
+    "Whether SQS requests must be signed by one of the access keys. The native API, on the same port, is not covered.",
   ),
   accessKeysFile: key(optional(parseFile), {
     argument: "<path>",

@@ -88,7 +88,7 @@ const SENDING: readonly Behaviour[] = [
     behaviour:
       "a group of a standard queue has 30 messages in flight, and more than 10 % (fair queues)",
     service: "quiet groups go first; it also looks at processing time of late",
-    ours: "quiet groups go first; by what is in flight alone",
+    ours: "quiet groups go first; by what is in flight alone. Both numbers can be set, over the native API or by `kqueuey queue set`: SQS has no attribute for them, and one of ours would show in `All`",
     test: async (sqs) => {
       await sqs.createQueue("q");
       const send = async (group: string): Promise<void> => {

@@ -123,9 +123,10 @@ export const PROTOCOLS: readonly Behaviour[] = [
     action: "Every action",
     behaviour: "queue URLs in answers",
     service: "the region's host",
-    ours: "the host of the request, unless `sqsUrl` is set",
+    ours: "`http://` and the host of the request, unless `sqsUrl` is set, as it has to be where a proxy speaks TLS: `X-Forwarded-Host` and `X-Forwarded-Proto` are not believed, since anybody can send them",
     test: async (sqs) => {
-      const headers = { host: "queues.test" };
+      const forwarded = { "x-forwarded-host": "other.test", "x-forwarded-proto": "https" };
+      const headers = { host: "queues.test", ...forwarded };
       const { output } = await sqs.call("CreateQueue", { QueueName: "q" }, headers);
       assert.equal(output["QueueUrl"], "http://queues.test/000000000000/q");
     },

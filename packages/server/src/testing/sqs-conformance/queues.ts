@@ -299,6 +299,25 @@ const ATTRIBUTES: readonly Behaviour[] = [
   },
   {
     action: "SetQueueAttributes",
+    behaviour:
+      "a `Policy` of 8 actions in a statement, 51 principals, 11 conditions; of 21 statements or 8,193 bytes",
+    service: "`OverLimit`; `InvalidAttributeValue`",
+    test: async (sqs) => {
+      await sqs.createQueue("q");
+      const policy = (...statements: unknown[]): Record<string, string> => {
+        return { Policy: JSON.stringify({ Statement: statements }) };
+      };
+      const names = (count: number): string[] => Array.from({ length: count }, (_, at) => `a${at}`);
+      const conditions = { StringEquals: Object.fromEntries(names(11).map((name) => [name, "x"])) };
+      await refused(set(sqs, "q", policy({ Action: names(8) })), "OverLimit");
+      await refused(set(sqs, "q", policy({ Principal: { AWS: names(51) } })), "OverLimit");
+      await refused(set(sqs, "q", policy({ Condition: conditions })), "OverLimit");
+      await refused(set(sqs, "q", policy(...names(21))), "InvalidAttributeValue");
+      await refused(set(sqs, "q", policy("x".repeat(8_192))), "InvalidAttributeValue");
+    },
+  },
+  {
+    action: "SetQueueAttributes",
     behaviour: "an empty `Policy`, `RedrivePolicy`, `KmsMasterKeyId`",
     service: "removes it",
     test: async (sqs) => {
