@@ -50,6 +50,19 @@ describe("integers of 48 and 53 bits", () => {
     },
   );
 
+  it("in rows of words, all of them or none", () => {
+    const writer = new ByteWriter(1);
+    for (const value of [1, 0xffff_ffff, 7]) writer.u32(value);
+    const words = new Uint32Array(4);
+    const reader = new ByteReader(writer.view());
+    reader.u32s(words, 1, 2);
+    expect([...words]).toEqual([0, 1, 0xffff_ffff, 0]);
+    expect(reader.remaining).toBe(4);
+    reader.u32s(words, 0, 2);
+    expect(reader.ok).toBe(false);
+    expect([...words]).toEqual([0, 1, 0xffff_ffff, 0]);
+  });
+
   it.each([...edges, Number.MAX_SAFE_INTEGER])("of 53 bits: %d is 8 bytes", (value) => {
     const writer = new ByteWriter(1);
     writer.u53(value);

@@ -220,6 +220,13 @@ export class ByteReader {
     return at < 0 ? 0 : u32At(this.bytes, at);
   }
 
+  /** Reads `count` words into `words` from `start` on; leaves them as they are when so many are not there. */
+  u32s(words: Uint32Array, start: number, count: number): void {
+    const at = this.#advance(4 * count);
+    if (at < 0) return;
+    for (let word = 0; word < count; word++) words[start + word] = u32At(this.bytes, at + 4 * word);
+  }
+
   u48(): number {
     const at = this.#advance(6);
     if (at < 0) return 0;

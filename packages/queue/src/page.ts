@@ -431,6 +431,11 @@ export class Page implements Unit {
     return this.freshCount === 0;
   }
 
+  isReady(slot: number, redelivered: boolean): boolean {
+    const word = (slot >>> 5) + (redelivered ? this.ready.length >>> 1 : 0);
+    return (((this.ready[word] ?? 0) >>> (slot & 31)) & 1) === 1;
+  }
+
   /** The first ready slot of a class at or after `from`, or -1. */
   nextReady(from: number, redelivered: boolean): number {
     const words = this.ready.length >>> 1;

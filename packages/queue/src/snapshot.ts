@@ -276,8 +276,7 @@ function linkPage(core: Core, page: Page, outbox: { number: number; sequence: nu
     const place = page.place(slot);
     if (place === PLACE.dead) continue;
     const second = page.enqueuedSecond(slot);
-    page.oldestSecond = Math.min(page.oldestSecond, second);
-    noteSecond(core, queue, second);
+    if (second < page.oldestSecond) page.oldestSecond = second;
     if (fifo !== undefined) {
       const group = page.group(slot);
       if (!fifo.groups.has(group)) return false;
@@ -290,6 +289,7 @@ function linkPage(core: Core, page: Page, outbox: { number: number; sequence: nu
     } else if (fifo === undefined && page.group(slot) > 0) tenantReady(page, slot);
     else page.setReady(slot, place === PLACE.redelivered);
   }
+  if (page.live > 0) noteSecond(core, queue, page.oldestSecond);
   if (page.freshCount > 0) queue.pages.setReady(page, false, true);
   if (page.redeliveredCount > 0) queue.pages.setReady(page, true, true);
   return true;
@@ -370,7 +370,7 @@ function decodePage(
 function decodeSlot(core: Core, page: Page, from: { slot: number; reader: ByteReader }): boolean {
   const { slot, reader } = from;
   const at = slot * BASE_WORDS;
-  for (let word = 0; word < BASE_WORDS; word++) page.base[at + word] = reader.u32();
+  reader.u32s(page.base, at, BASE_WORDS);
   const flags = page.flags(slot);
   const place = flags & PLACE_MASK;
   const leaseNeeded = place === PLACE.leased || place === PLACE.outbox;
@@ -390,9 +390,7 @@ function decodeSlot(core: Core, page: Page, from: { slot: number; reader: ByteRe
   }
   if ((flags & FLAG_ORIGIN) !== 0) {
     page.origin ??= new Uint32Array(page.size * ORIGIN_WORDS);
-    for (let word = 0; word < ORIGIN_WORDS; word++) {
-      page.origin[slot * ORIGIN_WORDS + word] = reader.u32();
-    }
+    reader.u32s(page.origin, slot * ORIGIN_WORDS, ORIGIN_WORDS);
   }
   return reader.ok;
 }
