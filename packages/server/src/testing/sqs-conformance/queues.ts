@@ -54,7 +54,7 @@ const CREATION: readonly Behaviour[] = [
     action: "CreateQueue",
     behaviour: "right after the queue of that name was deleted",
     service: "`QueueDeletedRecently` for 60 seconds",
-    ours: "taken: a deleted queue is gone at once",
+    ours: "taken: a deleted queue is gone at once, and nothing of it is left that a new one would have to wait for",
     test: async (sqs) => {
       await sqs.createQueue("q");
       await ok(sqs, "DeleteQueue", { QueueUrl: "q" });
