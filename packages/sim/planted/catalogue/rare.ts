@@ -75,4 +75,23 @@ export const RARE_BUGS: readonly PlantedBug[] = [
     plan: (plan) => inOrder(withLoad(withRare(quiet(plan), { revive: 5_000 }), { workers: 2 })),
     seedsMax: 5,
   },
+  {
+    name: "a-name-stays-taken-by-a-deleted-queue",
+    promise: "a name is free once its queue is deleted",
+    patches: [
+      {
+        file: "queue/src/catalogue.ts",
+        find: "    this.#byName.delete(record.name);",
+        replace: "    this.#byName.get(record.name);",
+      },
+    ],
+    caughtBy: ["answers", "current-reads"],
+    plan: (plan) =>
+      withLoad(withRare(quiet(plan), { otherKinds: 5_000 }), {
+        administrators: 2,
+        otherPauseMs: 20,
+        readers: 1,
+      }),
+    seedsMax: 5,
+  },
 ];

@@ -4,6 +4,7 @@
  */
 import type { Entry } from "@kqueuey/raft";
 import type { FairnessCounts } from "../history/event.ts";
+import { labelOf } from "../workload/stage.ts";
 import { Fifo, Queue } from "./account.ts";
 import { AuditedCatalogue } from "./catalogue.ts";
 import {
@@ -87,7 +88,7 @@ export class Auditor {
   readonly #fifoRules = new FifoRules(this.rules);
   readonly fairRules: FairRules = new FairRules(this.rules);
   readonly catalogue: AuditedCatalogue = new AuditedCatalogue();
-  /** Every queue that ever was, deleted ones too. */
+  /** Every queue that ever was, deleted ones too, by what its clients call it. */
   readonly queuesByName: Map<string, Queue> = new Map();
   /** The executions of each request id, in order: one, and its replays. */
   readonly executions: Map<string, Execution[]> = new Map();
@@ -96,6 +97,8 @@ export class Auditor {
   readonly #indexes: AuditedIndex[] = [];
   readonly #ledger = new Ledger();
   readonly #deleted = new Set<number>();
+  /** How many queues each name has had. */
+  readonly #lives = new Map<string, number>();
   #isInitialised = false;
   #now = 0;
 
@@ -272,7 +275,7 @@ export class Auditor {
   }
 
   #create(command: Extract<AuditedCommand, { readonly kind: "createQueue" }>): AuditedOutcome {
-    const { queueId: id, name } = command;
+    const { queueId: id } = command;
     if (this.rules.queues.has(id)) return done(false);
     if (this.#deleted.has(id)) return refused("queue-deleted");
     const initial = changed(
@@ -281,6 +284,9 @@ export class Auditor {
     );
     const { deduplicationScope: scope } = command.attributes;
     const fifo = scope === undefined ? undefined : new Fifo(scope);
+    const lives = (this.#lives.get(command.name) ?? 0) + 1;
+    this.#lives.set(command.name, lives);
+    const name = labelOf({ name: command.name, lives });
     const queue = new Queue(id, name, changed(initial, command.attributes), fifo);
     this.rules.queues.set(id, queue);
     this.queuesByName.set(name, queue);

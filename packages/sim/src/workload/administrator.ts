@@ -2,12 +2,12 @@
 import type { QueueAttributeChanges, QueueId } from "@kqueuey/queue";
 import { DEFAULT_ATTRIBUTES } from "@kqueuey/queue";
 import { GROUP } from "../cluster.ts";
-import type { KnownQueue } from "./commands.ts";
+import type { CataloguedName, KnownQueue } from "./commands.ts";
 import { deleteSteps, describeRequest, purgeRequest, setRequest } from "./commands.ts";
 import { createQueue, kindOf } from "./creation.ts";
 import { drawFair, drawFairness } from "./fair-plan.ts";
 import { drawFifo } from "./fifo-plan.ts";
-import type { Client, Stage } from "./stage.ts";
+import { type Client, labelOf, type Stage } from "./stage.ts";
 
 const PASSING_QUEUES_MAX = 3;
 /** Values of the attribute that nothing depends on: each is written once, so a read tells which write it saw. */
@@ -38,7 +38,7 @@ export class Administrator {
     const queue = random.pick([...stage.queues, ...stage.passing]);
     if (random.chance(stage.plan.purge, 10_000)) {
       stage.ask(this.#client, purgeRequest(queue, this.#client.ids.next()), done);
-    } else if (random.chance(1, 10)) {
+    } else if (random.chance(1, this.#makesOtherKinds ? 3 : 10)) {
       this.#comeOrGo(done);
     } else {
       const set = setRequest(queue, this.#changes(queue), this.#client.ids.next());
@@ -72,20 +72,36 @@ export class Administrator {
 
   #comeOrGo(done: () => void): void {
     const stage = this.#stage;
-    if (stage.passing.length >= PASSING_QUEUES_MAX) this.#remove(done);
+    const most = this.#makesOtherKinds ? 1 : PASSING_QUEUES_MAX;
+    if (stage.passing.length >= most) this.#remove(done);
     else this.#make(done);
+  }
+
+  get #makesOtherKinds(): boolean {
+    return (this.#stage.plan.rare?.otherKinds ?? 0) > 0;
   }
 
   #make(done: () => void): void {
     const stage = this.#stage;
-    this.#made += 1;
-    const name = `passing-${this.#client.number}-${this.#made}`;
+    const catalogued = this.#takeName();
+    const { name } = catalogued;
+    const label = labelOf(catalogued);
     const kind = this.#drawKind();
     const attributes = { ...DEFAULT_ATTRIBUTES, ...kindOf(kind) };
-    createQueue(stage, this.#client, { name, attributes }, (id?: QueueId) => {
-      if (id !== undefined) stage.passing.push({ name, id, ...kind });
+    createQueue(stage, this.#client, { name, label, attributes }, (id?: QueueId) => {
+      if (id !== undefined) stage.passing.push({ name: label, id, catalogued, ...kind });
       done();
     });
+  }
+
+  /** A new one, or one that a queue had that is gone for certain. */
+  #takeName(): CataloguedName {
+    const { freed } = this.#stage;
+    const mayTake = this.#makesOtherKinds && freed.length > 0 && this.#client.random.chance(2, 3);
+    const taken = mayTake ? freed.shift() : undefined;
+    if (taken !== undefined) return { ...taken, lives: taken.lives + 1 };
+    this.#made += 1;
+    return { name: `passing-${this.#client.number}-${this.#made}`, lives: 1 };
   }
 
   /** A standard queue without message groups, mostly. */
@@ -104,10 +120,18 @@ export class Administrator {
       return;
     }
     const steps = deleteSteps(queue, () => this.#client.ids.next());
+    let isCertain = true;
     const next = (): void => {
       const step = steps.shift();
-      if (step === undefined) done();
-      else stage.ask(this.#client, step, next);
+      if (step !== undefined) {
+        stage.ask(this.#client, step, ({ answer }) => {
+          isCertain &&= answer.kind === "done";
+          next();
+        });
+        return;
+      }
+      if (isCertain && queue.catalogued !== undefined) stage.freed.push(queue.catalogued);
+      done();
     };
     next();
   }

@@ -36,10 +36,19 @@ import type { NamedRequestId } from "./request-ids.ts";
 /** Bytes of bodies that a receive asks for: more than any batch has. */
 const RECEIVE_BYTES_MAX = 4_000_000;
 
+/** A name in the catalogue, which one queue after another may have. */
+export interface CataloguedName {
+  readonly name: string;
+  /** How many queues have had it. */
+  readonly lives: number;
+}
+
 /** A queue as its clients know it. */
 export interface KnownQueue {
   readonly name: string;
   readonly id: QueueId;
+  /** Of a queue that comes and goes: its clients may call it otherwise. */
+  readonly catalogued?: CataloguedName;
   /** Of a FIFO queue. */
   readonly fifo?: FifoPlan;
   /** Of a standard queue with message groups. */
@@ -310,7 +319,10 @@ export function sessionRequest(id: NamedRequestId): Request {
 
 /** What a queue is created with. */
 export interface NewQueue {
+  /** In the catalogue. */
   readonly name: string;
+  /** What its clients call it; absent: the same. */
+  readonly label?: string;
   readonly attributes: QueueAttributes;
 }
 
@@ -369,7 +381,7 @@ export function deleteSteps(queue: KnownQueue, ids: () => NamedRequestId): Reque
 function createOperation(queue: NewQueue): Operation {
   return {
     kind: "create",
-    queue: queue.name,
+    queue: queue.label ?? queue.name,
     attributes: attributeValues(queue.attributes),
   };
 }

@@ -23,7 +23,7 @@ export class Reader {
   #pick(): ReturnType<typeof describeRequest> {
     const { random } = this.#client;
     const queue = random.pick([...this.#stage.queues, ...this.#stage.passing]);
-    if (random.chance(1, 6)) return findRequest(queue.name);
+    if (random.chance(1, 6)) return findRequest(queue.catalogued?.name ?? queue.name);
     if (random.chance(1, 10)) return listRequest("");
     return describeRequest(queue);
   }

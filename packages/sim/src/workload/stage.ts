@@ -1,10 +1,15 @@
 /** What the clients of one run have in common: the plan, the way to the cluster, the queues, and who is at work. */
 import type { Prng } from "@kqueuey/base";
 import type { SimCluster } from "../cluster.ts";
-import type { HeldReceipt, KnownQueue, Request } from "./commands.ts";
+import type { CataloguedName, HeldReceipt, KnownQueue, Request } from "./commands.ts";
 import type { Edge, Told } from "./edge.ts";
 import type { WorkloadPlan } from "./plan.ts";
 import type { RequestIds } from "./request-ids.ts";
+
+/** What clients call the so-manieth queue that has a name: they tell it from those before it. */
+export function labelOf({ name, lives }: CataloguedName): string {
+  return lives === 1 ? name : `${name}#${lives}`;
+}
 
 /** Old receipts kept for misuse. */
 const USED_RECEIPTS_MAX = 64;
@@ -23,6 +28,8 @@ export class Stage {
   readonly queues: KnownQueue[] = [];
   /** Queues that come and go. */
   readonly passing: KnownQueue[] = [];
+  /** Names of queues that went, for others to take. */
+  readonly freed: CataloguedName[] = [];
   /** Receipts that were shown already, or left behind. */
   readonly used: HeldReceipt[] = [];
   /** Senders, readers, administrators and movers go on while this holds; workers until the end. */
