@@ -1,4 +1,4 @@
-/** Reads units of page files in the order in which they lie there, some hundred KiB at a time, checked. */
+/** Reads units of page files, each file from its beginning on, some hundred KiB at a time, checked. */
 import { type Crc32, type GroupId, must } from "@kqueuey/base";
 import type { Disk, FileHandle } from "../disk.ts";
 import { checkFileHeader, FILE_HEADER_BYTES, numberedName } from "../file-header.ts";
@@ -37,7 +37,8 @@ export class UnitStream {
   #file: { readonly number: number; readonly handle: FileHandle } | undefined;
 
   private constructor(pages: PageFolder, wanted: Wanted[]) {
-    wanted.sort((a, b) => a.place.file - b.place.file || a.place.position - b.place.position);
+    // The newest file first: what changes with every checkpoint, as a queue does, is wanted before what lies still.
+    wanted.sort((a, b) => b.place.file - a.place.file || a.place.position - b.place.position);
     this.#pages = pages;
     this.#wanted = wanted;
   }
