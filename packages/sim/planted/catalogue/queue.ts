@@ -69,8 +69,8 @@ export const QUEUE_BUGS: readonly PlantedBug[] = [
     patches: [
       {
         file: "queue/src/snapshot.ts",
-        find: "page.oldestSecond = Math.min(page.oldestSecond, second);",
-        replace: `page.oldestSecond = Math.min(page.oldestSecond, second);
+        find: "if (second < page.oldestSecond) page.oldestSecond = second;",
+        replace: `if (second < page.oldestSecond) page.oldestSecond = second;
     if (page.receivesHere(slot) > 1) {
       page.setLease(slot, {
         token: page.token(slot),
