@@ -271,6 +271,26 @@ describe("a snapshot", () => {
     }
   });
 
+  test("a log that dies before the snapshot becomes the state is told, also when nothing waited for it", () => {
+    const sender = sendingNode(18, 2);
+    const snapshot = offer(sender);
+    const receiver = new StoreHarness(new Prng(19));
+    receiver.start();
+    receiver.append(1, { bodyBytesMax: 10, kills: 0 });
+    receiver.settle();
+    const installer = beginInstall(receiver, snapshot.manifest);
+    transfer({ sender, receiver }, { snapshot, installer });
+    // By itself the log writes that all of it is durable, a while after the last append.
+    receiver.append(1, { bodyBytesMax: 10, kills: 0 });
+    receiver.settle();
+    receiver.disk.faults.writeError = { of: 1, outOf: 1 };
+    receiver.run(1_000);
+    receiver.disk.faults.writeError = { of: 0, outOf: 1 };
+    expect(receiver.failure?.code).toBe("io");
+    const installed = receiver.call<CheckpointMeta>((done) => installer.install(done));
+    expect(installed).toMatchObject({ ok: false, failure: { code: "io" } });
+  });
+
   test("a damaged body at the sender stops the preparation, not the receiver", () => {
     const sender = sendingNode(14);
     sender.crash("process");

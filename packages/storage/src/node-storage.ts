@@ -19,7 +19,7 @@ import {
 } from "./store-types.ts";
 import { LOG_START } from "./wal/group-log.ts";
 import { openWal, quarantineWal } from "./wal/open.ts";
-import type { RecoveredGroup, Wal, WalConfig, WalStats } from "./wal/types.ts";
+import type { RecoveredGroup, Wal, WalConfig, WalFailure, WalStats } from "./wal/types.ts";
 
 export interface NodeStorageConfig {
   /** 16 bytes. */
@@ -71,9 +71,15 @@ interface Opening {
 
 interface OpenedLog {
   readonly wal: Wal;
+  readonly watch: LogWatch;
   readonly fresh: boolean;
   readonly groups: ReadonlyMap<GroupId, RecoveredGroup>;
   readonly damage: StoreFailure | undefined;
+}
+
+/** Whom to tell that the log is dead, though nothing waited for it; nobody while it is opened. */
+interface LogWatch {
+  told: ((failure: StoreFailure) => void) | undefined;
 }
 
 /** Opens the directory's store, or makes it in an empty directory. */
@@ -104,13 +110,18 @@ function openLog(
 ): void {
   const { config, meta } = opening;
   const walConfig = config.wal ?? {};
-  openWal(opening.ports, walConfig, (result) => {
+  const watch: LogWatch = { told: undefined };
+  const ports = {
+    ...opening.ports,
+    failed: (failure: WalFailure): void => watch.told?.({ ...failure }),
+  };
+  openWal(ports, walConfig, (result) => {
     if (result.kind === "open") {
       const { wal, recovered } = result;
       const missing = recovered.fresh && meta.used && before === undefined;
       const lost = missing ? damage("wal", "the log is gone, though it was used") : before?.damage;
       const groups = before === undefined ? recovered.groups : hardStatesOf(before.groups);
-      done({ wal, fresh: recovered.fresh, groups, damage: lost });
+      done({ wal, watch, fresh: recovered.fresh, groups, damage: lost });
     } else if (result.kind === "newer-format") {
       // The directory's format says which logs it may have: this one was put there by hand.
       const message = `wal: ${result.message}`;
@@ -228,6 +239,9 @@ class OpenStorage implements NodeStorage {
     this.#reclaimer = new Reclaimer(log.wal, engines, sparseLastsMs);
     this.#failed = opening.config.onFailure;
     this.#meta = meta;
+    log.watch.told = (failure) => {
+      if (!this.#closed) this.#failed(failure);
+    };
   }
 
   get groups(): readonly GroupId[] {

@@ -109,7 +109,9 @@ export class Installations {
       if (result.ok) this.#marked(marking);
       else this.#fail(marking, { ...result.failure });
     });
-    if (admission !== "full") marking.stage = "sent";
+    if (admission === "accepted") marking.stage = "sent";
+    else if (admission === "failed")
+      this.#fail(marking, { code: "io", message: "the log is dead" });
   }
 
   /** A half received snapshot of this process or an earlier one. */
