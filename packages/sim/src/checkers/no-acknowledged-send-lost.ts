@@ -29,7 +29,10 @@ export const noAcknowledgedSendLost: HistoryJudge = {
   },
 };
 
-/** Queues that were purged or deleted, or whose messages are kept for a short time only. */
+/**
+ * Queues that were purged or deleted, or whose messages are kept for a short time only; and those whose dead letters
+ * go to such a queue: nobody need have seen one, since the answers to all of its receives may be lost.
+ */
 function queuesThatLoseMessages(history: History): Set<string> {
   const span = (history.events.at(-1)?.atMs ?? 0) - (history.events[0]?.atMs ?? 0);
   const queues = new Set<string>();
@@ -39,6 +42,11 @@ function queuesThatLoseMessages(history: History): Set<string> {
     if (operation.kind !== "create" && operation.kind !== "set") continue;
     const kept = operation.attributes["retentionMs"];
     if (kept !== undefined && kept <= span) queues.add(operation.queue);
+  }
+  for (const { invoked } of history.calls()) {
+    const { operation } = invoked;
+    if (operation.kind !== "create" || operation.deadLetterQueue === undefined) continue;
+    if (queues.has(operation.deadLetterQueue)) queues.add(operation.queue);
   }
   return queues;
 }

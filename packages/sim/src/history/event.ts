@@ -56,7 +56,13 @@ export type Operation =
       readonly queue: string;
       readonly receipts: readonly ShownReceipt[];
     }
-  | { readonly kind: "create"; readonly queue: string; readonly attributes: AttributeValues }
+  | {
+      readonly kind: "create";
+      readonly queue: string;
+      readonly attributes: AttributeValues;
+      /** Where its dead letters go. */
+      readonly deadLetterQueue?: string | undefined;
+    }
   | { readonly kind: "set"; readonly queue: string; readonly attributes: AttributeValues }
   | { readonly kind: "purge" | "delete" | "describe" | "find"; readonly queue: string }
   | {

@@ -324,6 +324,8 @@ export interface NewQueue {
   /** What its clients call it; absent: the same. */
   readonly label?: string;
   readonly attributes: QueueAttributes;
+  /** The name of the queue that its dead letters go to. */
+  readonly deadLetterQueue?: string | undefined;
 }
 
 /** The steps of creating a queue, each of which may be made again: take the name, make the queue, open the name. */
@@ -383,5 +385,6 @@ function createOperation(queue: NewQueue): Operation {
     kind: "create",
     queue: queue.label ?? queue.name,
     attributes: attributeValues(queue.attributes),
+    deadLetterQueue: queue.deadLetterQueue,
   };
 }

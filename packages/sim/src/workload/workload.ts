@@ -50,7 +50,10 @@ export class Workload {
       const attributes = this.#attributesOf(planned);
       let id: QueueId | undefined;
       let over = false;
-      createQueue(this.#stage, client, { name: planned.name, attributes }, (made) => {
+      const deadLetterQueue =
+        attributes.deadLetter === undefined ? undefined : queues[planned.deadLetterQueue]?.name;
+      const asked = { name: planned.name, attributes, deadLetterQueue };
+      createQueue(this.#stage, client, asked, (made) => {
         id = made;
         over = true;
       });

@@ -263,6 +263,17 @@ const CASES: readonly Case[] = [
   },
   {
     judge: noAcknowledgedSendLost,
+    about: "a purge of its dead letters may have taken it",
+    book: sentA()
+      .call(
+        [11, 12],
+        { kind: "create", queue: "orders", attributes: {}, deadLetterQueue: "dead" },
+        { kind: "done", changed: true },
+      )
+      .call([20, 30], { kind: "purge", queue: "dead" }, { kind: "done", changed: true }),
+  },
+  {
+    judge: noAcknowledgedSendLost,
     about: "acknowledged and never seen again",
     book: sentA(),
     finds: "a: acknowledged at 10, never seen again",
