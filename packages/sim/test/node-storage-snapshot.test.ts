@@ -59,6 +59,15 @@ function piece(sender: StoreHarness, snapshot: SnapshotSender, number: number): 
   return read.value;
 }
 
+/** What reading all pieces comes to: the first failure's code, if any. */
+function readAll(sender: StoreHarness, snapshot: SnapshotSender): string | undefined {
+  for (let number = 0; number < snapshot.pieceCount; number++) {
+    const read = sender.call<Uint8Array>((done) => snapshot.readPiece(number, done));
+    if (!read.ok) return read.failure.code;
+  }
+  return undefined;
+}
+
 /** Sends up to `limit` missing pieces in a random order; gives how many were sent. */
 function transfer(
   nodes: { readonly sender: StoreHarness; readonly receiver: StoreHarness },
@@ -303,6 +312,28 @@ describe("a snapshot", () => {
     expect(made.ok).toBe(false);
     sender.run(100);
     expect(sender.failure?.code).toBe("damaged");
+  });
+
+  test("a page that is damaged while a snapshot is made of it, or later, reaches nobody", () => {
+    let isMade = false;
+    for (let events = 0; !isMade; events += 3) {
+      const sender = sendingNode(20, 1);
+      let made: StoreResult<SnapshotSender> | undefined;
+      sender.store.createSnapshot((result) => {
+        made = result;
+      });
+      for (let event = 0; event < events && made === undefined; event++) {
+        if (!sender.world.step()) sender.run(10);
+      }
+      isMade = made !== undefined;
+      for (const { path, bytes } of sender.disk.files()) {
+        if (!/pages-/.test(path)) continue;
+        for (let at = 40; at < bytes; at += 40) sender.disk.flipBit(path, at, 2);
+      }
+      while (made === undefined) sender.run(10);
+      const found = made.ok ? readAll(sender, made.value) : made.failure.code;
+      expect(found, `after ${events} events`).toBe("damaged");
+    }
   });
 
   test("garbage is no manifest", () => {

@@ -1,7 +1,8 @@
 /**
  * A snapshot being prepared, then served: the newest checkpoint's page files as they are, and the bodies
- * below it, laid out as the receiver will store them. Everything that it will send is read and checked
- * once, in turns, so that damage is met here and every piece has a digest before the first one leaves.
+ * below it, laid out as the receiver will store them. Everything that it will send is read and checked,
+ * in turns, so that damage is met here and every piece has a digest before the first one leaves. Units are checked
+ * after the digests of their pages were taken: what is damaged before is met then, what is damaged later by the digests.
  */
 import { assert, equalBytes, must } from "@kqueuey/base";
 import type { EntryMap } from "../bodies/entry-map.ts";
@@ -30,7 +31,7 @@ export interface SnapshotState {
   readonly source: SegmentSource;
 }
 
-type Phase = "verify" | "plan" | "bodies" | "map" | "manifest" | "files" | "ready" | "over";
+type Phase = "plan" | "bodies" | "map" | "manifest" | "files" | "verify" | "ready" | "over";
 
 /** A file being read piece by piece for its digests. */
 interface Reading {
@@ -52,7 +53,7 @@ export class PreparedSnapshot {
   readonly #pinned = new Set<SegmentRef>();
   readonly #done: (failure: StoreFailure | undefined) => void;
   #chunks: number[];
-  #phase: Phase = "verify";
+  #phase: Phase = "plan";
   #busy = false;
   #pumping = false;
   #manifest: Uint8Array = new Uint8Array(0);
@@ -95,7 +96,7 @@ export class PreparedSnapshot {
 
   /** Entries may not be let go while it decides which it needs. */
   get planning(): boolean {
-    return this.#phase === "verify" || this.#phase === "plan";
+    return this.#phase === "plan";
   }
 
   get root(): { readonly bytes: Uint8Array; readonly id: Uint8Array; readonly list: PieceList } {
@@ -140,9 +141,6 @@ export class PreparedSnapshot {
 
   #turn(): void {
     switch (this.#phase) {
-      case "verify":
-        this.#verifyUnits();
-        return;
       case "plan":
         this.#planBodies();
         return;
@@ -155,6 +153,9 @@ export class PreparedSnapshot {
         return;
       case "manifest":
         this.#makeManifest();
+        return;
+      case "verify":
+        this.#verifyUnits();
         return;
       case "ready":
       case "over":
@@ -172,7 +173,7 @@ export class PreparedSnapshot {
         return;
       }
       for (const unit of read.value) this.#ports.pacer.spend(unit.record.length);
-      if (read.value.length === 0) this.#phase = "plan";
+      if (read.value.length === 0) this.#finish();
       this.pump();
     });
   }
@@ -201,8 +202,7 @@ export class PreparedSnapshot {
   #readNext(): void {
     const reading = this.#nextReading();
     if (reading === undefined) {
-      if (this.#phase === "bodies") this.#phase = "map";
-      else this.#finish();
+      this.#phase = this.#phase === "bodies" ? "map" : "verify";
       return;
     }
     const { file, digests, position } = reading;
