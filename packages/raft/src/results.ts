@@ -77,6 +77,8 @@ export interface RaftStatus {
   readonly role: RoleKind;
   readonly term: Term;
   readonly vote: NodeId | 0;
+  /** Term and vote are on this node's disk; before that nobody is told of them. */
+  readonly voteIsDurable: boolean;
   readonly leader: NodeId | 0;
   readonly commit: LogIndex;
   readonly applied: LogIndex;

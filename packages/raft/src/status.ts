@@ -2,8 +2,9 @@
 import { logIndex } from "@kqueuey/base";
 import { isActive, membershipIsSettled } from "./leadership.ts";
 import type { PeerStatus, RaftStatus } from "./results.ts";
-import { type Core, inProbation } from "./state.ts";
+import { type Core, hardStateOf, inProbation } from "./state.ts";
 import type { Progress } from "./tracker/progress.ts";
+import { sameHardState } from "./unstable.ts";
 
 export function statusOf(core: Core): RaftStatus {
   const { role, log, unstable } = core;
@@ -16,6 +17,7 @@ export function statusOf(core: Core): RaftStatus {
     role: role.kind,
     term: core.term,
     vote: core.vote,
+    voteIsDurable: sameHardState(hardStateOf(core), unstable.durableHardState),
     leader: core.leader,
     commit: logIndex(core.commit),
     applied: logIndex(core.applied),

@@ -11,6 +11,8 @@ interface Remembered {
   process: number;
   term: number;
   vote: number;
+  /** The last vote that was on its disk, and its term: what a later process must know. */
+  kept: { readonly term: number; readonly vote: number };
   incarnation: number;
   /** The highest incarnation that it ever spoke under. */
   highest: number;
@@ -39,7 +41,8 @@ export class Probation implements StatusJudge {
     const known = this.#remembered.get(id);
     if (known === undefined) {
       const { durable } = status;
-      const first = { process, term, vote, incarnation, highest: incarnation, durable };
+      const kept = status.voteIsDurable ? { term, vote } : { term: 0, vote: 0 };
+      const first = { process, term, vote, kept, incarnation, highest: incarnation, durable };
       this.#remembered.set(id, { ...first, isInProbation: probation, isTurnedBack: false });
       return;
     }
@@ -56,21 +59,32 @@ export class Probation implements StatusJudge {
     const isTurnedBack = known.incarnation === incarnation && (known.isTurnedBack || hasOldDisk);
     const highest = Math.max(known.highest, incarnation);
     const { durable } = status;
-    const now = { process, term, vote, incarnation, highest, isInProbation: probation, durable };
+    const kept = status.voteIsDurable ? { term, vote } : known.kept;
+    const now = {
+      process,
+      term,
+      vote,
+      kept,
+      incarnation,
+      highest,
+      isInProbation: probation,
+      durable,
+    };
     Object.assign(known, now, { isTurnedBack });
   }
 
   #judgeVote(known: Remembered, { id, process, status }: Sight): void {
     const { term, vote, incarnation, probation } = status;
-    // A later term begins without a vote.
-    const before = known.term === term ? known.vote : 0;
+    // A later process knows what was on the disk; a later term begins without a vote.
+    const last = process === known.process ? known : known.kept;
+    const before = last.term === term ? last.vote : 0;
     if (probation && process === known.process && vote !== before) {
       this.#verdicts.broken(`node ${id} voted for ${vote} in term ${term} in probation`);
     }
-    if (known.incarnation !== incarnation || known.term !== term || known.isTurnedBack) return;
-    if (known.vote === 0 || vote === known.vote) return;
+    if (known.incarnation !== incarnation || known.isTurnedBack) return;
+    if (before === 0 || vote === before) return;
     this.#verdicts.broken(
-      `node ${id} voted for ${known.vote} in term ${term} and forgot it: now ${vote}`,
+      `node ${id} voted for ${before} in term ${term} and forgot it: now ${vote}`,
     );
   }
 }

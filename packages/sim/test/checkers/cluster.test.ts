@@ -117,6 +117,12 @@ describe("probation", () => {
     expect(book.end(NOTHING)[0]).toBe("node 1 voted for 2 in term 1 and forgot it: now 3");
   });
 
+  test("lets pass one that restarts before its vote was on its disk", () => {
+    const book = newBook().step(1, 10, { vote: nodeId(2), voteIsDurable: false });
+    book.start(1).step(1, 20, { vote: 0 });
+    expect(book.end(NOTHING)).toEqual([]);
+  });
+
   test("lets pass one whose disk is that of before, finds one that has all of its log and no vote", () => {
     const restarted = (bootLastIndex: number): readonly string[] => {
       const book = newBook().step(1, 10, { vote: nodeId(2), durable: logIndex(7) });

@@ -189,6 +189,7 @@ const STATUS: RaftStatus = {
   role: "follower",
   term: term(1),
   vote: 0,
+  voteIsDurable: true,
   leader: 0,
   commit: logIndex(0),
   applied: logIndex(0),

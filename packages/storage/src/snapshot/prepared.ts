@@ -1,8 +1,9 @@
 /**
  * A snapshot being prepared, then served: the newest checkpoint's page files as they are, and the bodies
  * below it, laid out as the receiver will store them. Everything that it will send is read and checked,
- * in turns, so that damage is met here and every piece has a digest before the first one leaves. Units are checked
- * after the digests of their pages were taken: what is damaged before is met then, what is damaged later by the digests.
+ * in turns, so that damage is met here and every piece has a digest before the first one leaves. Units are
+ * checked after the digests of their pages were taken: what was damaged before is met then, what is damaged later by
+ * the digests.
  */
 import { assert, equalBytes, must } from "@kqueuey/base";
 import type { EntryMap } from "../bodies/entry-map.ts";
