@@ -294,7 +294,7 @@ export class Replica {
     this.#receives.endAll();
   }
 
-  /** The installed snapshot was loaded into `machine`. */
+  /** The installed snapshot was loaded into `machine`; a checkpoint of the state before it is over. */
   replaceMachine(machine: QueueMachine, appliedTerm: Term): void {
     this.#machine = machine;
     this.#appliedTerm = appliedTerm;
@@ -302,6 +302,7 @@ export class Replica {
     this.#watch.reset();
     this.#committed.clear();
     this.#installing = false;
+    this.#outside.checkpointing(false);
     this.#raft.snapshotInstalled();
   }
 
