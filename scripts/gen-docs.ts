@@ -77,9 +77,8 @@ function configPage(): string {
     "",
     "Lengths of time take `ms`, `s`, `m`, `h`, `d`; sizes take `B`, `KiB`, `MiB`, `GiB`.",
     "",
-    "Two settings are Node's own: start the process with `UV_THREADPOOL_SIZE=12` or more in its environment,",
-    "so that the log never waits for a thread, and with `node --max-semi-space-size=32` (or that in `NODE_OPTIONS`),",
-    "so that what lives for one request is collected less often. `kqueuey dev` does both for its nodes.",
+    "One setting is Node's own: start the process with `UV_THREADPOOL_SIZE=12` or more in its environment,",
+    "so that the log never waits for a thread. `kqueuey dev` does it for its nodes.",
     "",
     describeConfig(),
   ]

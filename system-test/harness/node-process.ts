@@ -21,9 +21,6 @@ export interface ExitStatus {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** As kqueuey dev starts its nodes: room for what lives for one request. */
-const YOUNG_GENERATION = "--max-semi-space-size=32";
-
 /** A running program whose output is kept. */
 export class Program {
   readonly #child: ChildProcess;
@@ -46,7 +43,6 @@ export class Program {
     const [command = process.execPath, ...words] = [
       ...(options.enter ?? []),
       process.execPath,
-      ...(args[0] === "serve" ? [YOUNG_GENERATION] : []),
       CLI,
       ...args,
     ];

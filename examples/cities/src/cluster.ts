@@ -55,8 +55,8 @@ export class DemoCluster {
       ...["--storage-directory", join(this.#folder, `node-${id}`)],
     ];
     const log = createWriteStream(join(this.#folder, `node-${id}.log`), { flags: "a" });
-    const child = spawn(process.execPath, ["--max-semi-space-size=32", CLI, "serve", ...flags], {
-      // As kqueuey dev does it: room for what lives for one request, and threads for the log never to wait.
+    const child = spawn(process.execPath, [CLI, "serve", ...flags], {
+      // Enough threads for the log never to wait for other file work, as kqueuey dev does it.
       env: { UV_THREADPOOL_SIZE: "12", ...process.env },
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -8,7 +8,6 @@ import type { CliContext } from "../context.ts";
 import { runCli } from "../program.ts";
 import { FakeCluster, fakeClient } from "../testing/fake-client.ts";
 import { logTail } from "./log-tail.ts";
-import { youngGeneration } from "./node-process.ts";
 import { planDev } from "./plan.ts";
 import { type DevState, processStart, runningLauncher, writeState } from "./state-file.ts";
 import { welcomeText } from "./welcome.ts";
@@ -53,14 +52,6 @@ describe("the plan", () => {
     expect(() => planDev({ ...OPTIONS, peerPortBase: 9_324 }, "/x")).toThrow(
       "peerListen is 127.0.0.1:9324, the same as clientListen",
     );
-  });
-});
-
-describe("a node's process", () => {
-  it("has room for what lives for one request, unless told how much", () => {
-    expect(youngGeneration(undefined)).toEqual(["--max-semi-space-size=32"]);
-    expect(youngGeneration("--enable-source-maps")).toEqual(["--max-semi-space-size=32"]);
-    expect(youngGeneration("--max-semi-space-size=16")).toEqual([]);
   });
 });
 

@@ -25,8 +25,7 @@ export interface NodeProcess {
  */
 export function startNode(node: PlannedNode, mainPath: string): NodeProcess {
   mkdirSync(node.dataDirectory, { recursive: true });
-  const own = [...youngGeneration(process.env["NODE_OPTIONS"]), ...process.execArgv];
-  const command = [process.execPath, ...own, mainPath, ...node.args];
+  const command = [process.execPath, ...process.execArgv, mainPath, ...node.args];
   const [file = process.execPath, ...args] = command;
   const log = openSync(node.logFile, "a");
   const child = spawn(file, args, {
@@ -36,15 +35,6 @@ export function startNode(node: PlannedNode, mainPath: string): NodeProcess {
   });
   closeSync(log);
   return watch(child, node, command);
-}
-
-/**
- * Nearly all that a node makes lives for one request: with twice the room V8 collects it half as often, a tenth of
- * the processor time of SQS calls. The size counts from the start of a process only; another wish wins.
- */
-export function youngGeneration(nodeOptions: string | undefined): readonly string[] {
-  const isSaid = nodeOptions?.includes("max-semi-space-size") ?? false;
-  return isSaid ? [] : ["--max-semi-space-size=32"];
 }
 
 /** Threads for a node's file work: the pool's size counts from the start of a process only. */
