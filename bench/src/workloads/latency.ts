@@ -3,11 +3,11 @@
  * at which it was due: a stall counts for every message that it held up. Two latencies: until the send
  * was confirmed, and until a worker had the message.
  */
-import { setTimeout as pause } from "node:timers/promises";
 import hdr, { type Histogram } from "hdr-histogram-js";
 import type { Figures } from "../assignment.ts";
 import { bodySource, numberedBody, numberOf } from "../bodies.ts";
 import type { Driver } from "../driver.ts";
+import { Metronome } from "../metronome.ts";
 
 export async function latency(
   driver: Driver,
@@ -23,6 +23,7 @@ export async function latency(
   const delivered = histogram();
   const skipped = options.warmUpSeconds * options.rate;
   const count = skipped + options.seconds * options.rate;
+  const metronome = await Metronome.start();
   const startedMs = performance.now();
   const dueMs = (index: number): number => startedMs + (index * 1_000) / options.rate;
   const record = (into: Histogram, index: number): void => {
@@ -30,25 +31,27 @@ export async function latency(
     into.recordValue(Math.max(1, Math.round((performance.now() - dueMs(index)) * 1_000)));
   };
   let arrived = 0;
+  // A worker polls on while its acknowledgements are under way; some systems tell nobody when they are done.
+  const acknowledging: Promise<void>[] = [];
   const drain = async (): Promise<void> => {
     while (arrived < count) {
       const messages = await driver.receive(100, 1_000);
       for (const body of messages.bodies) record(delivered, numberOf(body));
-      await messages.acknowledge();
+      acknowledging.push(messages.acknowledge());
       arrived += messages.bodies.length;
     }
   };
   const draining = drain();
   const pending: Promise<void>[] = [];
   for (let index = 0; index < count; index += 1) {
-    while (performance.now() < dueMs(index)) {
-      await pause(Math.max(0, dueMs(index) - performance.now() - 1));
-    }
+    await metronome.until(dueMs(index));
     const sending = driver.send([numberedBody(index, bodies)]).then(() => record(confirmed, index));
     pending.push(sending);
   }
   await Promise.all(pending);
   await draining;
+  await Promise.all(acknowledging);
+  await metronome.stop();
   return { ...figures("confirm", confirmed), ...figures("endToEnd", delivered) };
 }
 
