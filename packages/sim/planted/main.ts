@@ -20,8 +20,28 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     seeds: { type: "string" },
     threads: { type: "string", default: String(Math.min(8, availableParallelism())) },
+    help: { type: "boolean", short: "h", default: false },
   },
 });
+
+const HELP = `npm run sim:planted -- [flags]
+
+Builds the simulator with one planted bug at a time and shows that a checker catches it.
+
+  --only NAME,...   these bugs only; --list tells their names
+  --list            the bugs and the promise that each breaks
+  --gate            those that the test command hunts
+  --seed FIRST      the first seed of each hunt (1)
+  --seeds COUNT     at most so many seeds a bug, instead of as many as the bug is given
+  --threads COUNT   hunts at a time (one for each processor, at most 8)
+  --json            the results as JSON
+  --write-docs      writes the table in docs/internals/simulation.md when all were caught
+
+Examples:
+  npm run sim:planted
+  npm run sim:planted -- --only NAME --seed 40 --seeds 20
+
+It ends with 0 when every bug was caught, else with 3.`;
 
 function chosen(): readonly PlantedBug[] {
   if (values.gate) return PLANTED_BUGS.filter((bug) => bug.gate === true);
@@ -51,8 +71,10 @@ function describe({ bug, outcome, seconds }: Catch): string {
   }
 }
 
-const bugs = chosen();
-if (values.list) {
+const bugs = values.help ? [] : chosen();
+if (values.help) {
+  console.log(HELP);
+} else if (values.list) {
   for (const { name, promise } of bugs) console.log(`${name.padEnd(46)} ${promise}`);
 } else {
   const results = await hunt(bugs, {
