@@ -259,6 +259,27 @@ describe("receives that wait when a send is proposed", () => {
     expect(bench.receives.waiting).toBe(1);
   });
 
+  test("also one that comes while the send is being written, once its message is promised to nobody", () => {
+    const bench = newBench();
+    const replies: EngineReply[][] = [[], []];
+    bench.send([]);
+    for (const each of replies) bench.ask(each, waiting);
+    expect(bench.proposed).toEqual(["send", "receive"]);
+    bench.commit();
+    bench.read();
+    expect(replies.map((each) => grantIn(each)?.count)).toEqual([1, undefined]);
+    expect(bench.receives.waiting).toBe(1);
+  });
+
+  test("but one that wants an answer at once gets it", () => {
+    const bench = newBench();
+    const replies: EngineReply[] = [];
+    bench.send([]);
+    bench.ask(replies, { requestId: NO_REQUEST_ID });
+    expect(grantIn(replies)?.count).toBe(0);
+    expect(bench.proposed).toEqual(["send"]);
+  });
+
   test("wait on when its message is delayed", () => {
     const bench = newBench();
     bench.ask([], waiting);

@@ -87,7 +87,9 @@ export class Receives {
     };
     const { command } = request;
     const receive: Receive = { ticket, command, maxMessages, requestKey, waiter };
-    const available = machine.receivable(queue);
+    // Who wants an answer at once is not kept waiting for a send that is being written.
+    const coming = request.waitMs > 0 ? this.#waiters.coming(queue) : 0;
+    const available = machine.receivable(queue) + coming;
     const isRetry =
       machine.remembersRequest(command) ||
       (attempt !== undefined && machine.remembersAttempt(queue, attempt));
@@ -127,11 +129,15 @@ export class Receives {
 
   /**
    * A send is about to be proposed. Receives that wait for its messages follow it into the same entry, so that they
-   * are delivered by the write that stores them. Gives whom to tell of the outcome in place of `pending`.
+   * are delivered by the write that stores them; those that come while it is being written follow it as soon as they
+   * are here. Gives whom to tell of the outcome in place of `pending`.
    */
   expect(queue: QueueId, send: Uint8Array, pending: Pending): Pending {
-    if (!this.#waiters.isAwaited(queue)) return pending;
-    const attributes = this.#outside.machine().attributes(queue);
+    const machine = this.#outside.machine();
+    // Where other messages are there for whoever comes, nobody will wait for these.
+    const isEmpty = machine.receivable(queue) <= this.#waiters.promised(queue);
+    if (!isEmpty && !this.#waiters.isAwaited(queue)) return pending;
+    const attributes = machine.attributes(queue);
     const count = attributes === undefined ? 0 : promptMessages(send, attributes.delayMs);
     if (count === 0) return pending;
     this.#waiters.expect(queue, count);
